@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Estimators and state of one path; see health.h. */
+#include "core/health.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#define FRESH_ALLOWANCE_BYTES 65536u
+#define FREE_FLIGHT_BYTES     14600u              /* goes out at once on any carrier (RFC 6928) */
+#define RTT_MIN_LIFE_NS       (10 * NS_PER_S)
+#define DWELL_FIRST_NS        (20 * NS_PER_MS)
+#define DWELL_MAX_NS          (2 * NS_PER_S)
+#define DWELL_FORGET_NS       (30 * NS_PER_S)     /* this long without suspicion forgives flapping */
+
+static time_ns larger(time_ns a, time_ns b)
+{
+	return a > b ? a : b;
+}
+
+static time_ns serialization_ns(const struct health *h, uint64_t bytes)
+{
+	if (bytes <= FREE_FLIGHT_BYTES || h->rate_bytes == 0)
+		return 0;
+	bytes -= FREE_FLIGHT_BYTES;
+	if (bytes > UINT32_MAX)
+		bytes = UINT32_MAX;
+	return (time_ns)(bytes * (uint64_t)NS_PER_S / h->rate_bytes);
+}
+
+void health_init(struct health *h, time_ns rtt_ns, time_ns now)
+{
+	memset(h, 0, sizeof *h);
+	if (rtt_ns < NS_PER_US)
+		rtt_ns = NS_PER_US;
+	h->state = HEALTH_FRESH;
+	h->state_at = now;
+	h->proving_bytes = 1;
+	h->dwell_ns = DWELL_FIRST_NS;
+	h->srtt_ns = rtt_ns;
+	h->rttvar_ns = rtt_ns / 2;
+	h->rtt_min_ns = rtt_ns;
+	h->rtt_at = h->rtt_min_at = now;
+	h->proven_at = h->busy_at = now;
+	h->report.ack_age_ns = -1;
+}
+
+void health_move(struct health *h, enum health_state state, time_ns now)
+{
+	if (state == h->state)
+		return;
+	assert(h->state != HEALTH_DOWN);
+	assert(state != HEALTH_ACTIVE || h->state == HEALTH_FRESH);
+	if (state == HEALTH_SUSPECT) {
+		if (now - h->state_at > DWELL_FORGET_NS)
+			h->dwell_ns = DWELL_FIRST_NS;
+		else if (h->dwell_ns < DWELL_MAX_NS)
+			h->dwell_ns *= 2;
+	}
+	if (state == HEALTH_FRESH)
+		h->proving_bytes = h->sent_bytes + 1;
+	h->state = state;
+	h->state_at = now;
+}
+
+static void add_stamp(struct health *h, time_ns now)
+{
+	struct health_stamp *stamp;
+
+	if (h->stamps_count == HEALTH_STAMPS) {
+		/* Thin out, keeping the oldest, so that what is overdue is known exactly. */
+		for (unsigned i = 1; i < HEALTH_STAMPS / 2; i++)
+			h->stamps[i] = h->stamps[2 * i];
+		h->stamps_count = HEALTH_STAMPS / 2;
+	}
+	stamp = &h->stamps[h->stamps_count++];
+	stamp->sent_bytes = h->sent_bytes;
+	stamp->at = now;
+	stamp->proven_bytes = h->proven_bytes;
+	stamp->proven_at = larger(h->proven_at, h->busy_at);
+}
+
+void health_sent(struct health *h, uint64_t bytes, bool eliciting, time_ns now)
+{
+	if (eliciting && health_outstanding(h) == 0)
+		h->busy_at = now;
+	h->sent_bytes += bytes;
+	if (!eliciting)
+		return;
+	h->eliciting_bytes = h->sent_bytes;
+	add_stamp(h, now);
+}
+
+void health_full(struct health *h)
+{
+	h->full_bytes = h->sent_bytes;
+}
+
+static void sample_rtt(struct health *h, time_ns rtt_ns, time_ns now)
+{
+	time_ns difference;
+
+	if (rtt_ns < NS_PER_US)
+		rtt_ns = NS_PER_US;
+	difference = h->srtt_ns > rtt_ns ? h->srtt_ns - rtt_ns : rtt_ns - h->srtt_ns;
+	h->rttvar_ns += (difference - h->rttvar_ns) / 4;
+	h->srtt_ns += (rtt_ns - h->srtt_ns) / 8;
+	if (rtt_ns <= h->rtt_min_ns || now - h->rtt_min_at > RTT_MIN_LIFE_NS) {
+		h->rtt_min_ns = rtt_ns;
+		h->rtt_min_at = now;
+	}
+	h->rtt_at = now;
+}
+
+static void sample_rate(struct health *h, const struct health_stamp *stamp, time_ns now)
+{
+	time_ns interval_ns = now - stamp->proven_at;
+	uint64_t bytes = h->proven_bytes - stamp->proven_bytes, rate;
+
+	if (interval_ns < h->rtt_min_ns)
+		interval_ns = h->rtt_min_ns;
+	if (bytes > UINT32_MAX)
+		bytes = UINT32_MAX;
+	rate = bytes * (uint64_t)NS_PER_S / (uint64_t)interval_ns;
+	if (rate > h->rate_bytes)
+		h->rate_bytes += h->rate_bytes == 0 ? rate : (rate - h->rate_bytes) / 4;
+	else if (h->full_bytes > stamp->proven_bytes)
+		h->rate_bytes -= (h->rate_bytes - rate) / 8;
+}
+
+int health_proven(struct health *h, uint64_t received_bytes, time_ns age_ns, time_ns now)
+{
+	struct health_stamp newest;
+	unsigned passed = 0;
+
+	if (received_bytes > h->sent_bytes)
+		return -EPROTO;
+	if (received_bytes <= h->proven_bytes)
+		return 0;
+	while (passed < h->stamps_count && h->stamps[passed].sent_bytes <= received_bytes)
+		passed++;
+	h->proven_bytes = received_bytes;
+	if (passed > 0) {
+		newest = h->stamps[passed - 1];
+		h->stamps_count -= passed;
+		memmove(h->stamps, h->stamps + passed, h->stamps_count * sizeof h->stamps[0]);
+		sample_rate(h, &newest, now);
+		sample_rtt(h, now - newest.at - (age_ns > 0 ? age_ns : 0), now);
+	}
+	h->proven_at = now;
+	return 1;
+}
+
+void health_report(struct health *h, const struct carrier_report *report, time_ns now)
+{
+	h->report = *report;
+	h->report_at = now;
+}
+
+uint64_t health_outstanding(const struct health *h)
+{
+	return h->eliciting_bytes > h->proven_bytes ? h->sent_bytes - h->proven_bytes : 0;
+}
+
+time_ns health_due_at(const struct health *h, time_ns floor_ns)
+{
+	time_ns oldest_at, late_ns, quiet_ns;
+
+	if (health_outstanding(h) == 0 || floor_ns == TIME_NEVER)
+		return TIME_NEVER;
+	oldest_at = h->stamps_count > 0 ? h->stamps[0].at : larger(h->proven_at, h->busy_at);
+	late_ns = h->srtt_ns + larger(4 * h->rttvar_ns, floor_ns);
+	/* Acknowledgements that stopped coming: a peer sends one at least every srtt/4. */
+	quiet_ns = larger(h->srtt_ns / 4, floor_ns);
+	return larger(oldest_at + late_ns, larger(h->proven_at, h->busy_at) + quiet_ns);
+}
+
+bool health_silent(const struct health *h, time_ns floor_ns, time_ns now)
+{
+	time_ns due_at = health_due_at(h, floor_ns), age_ns;
+
+	if (due_at == TIME_NEVER || now < due_at)
+		return false;
+	if (!h->report.known || h->report.ack_age_ns < 0)
+		return true;
+	if (now >= due_at + h->srtt_ns)
+		return true;
+	/* The carrier still hears its peer: it is repairing a loss, or the peer's program is slow. */
+	age_ns = h->report.ack_age_ns + (now - h->report_at);
+	return age_ns >= floor_ns / 2;
+}
+
+time_ns health_arrival_ns(const struct health *h, uint64_t bytes)
+{
+	return serialization_ns(h, health_outstanding(h) + bytes) + h->rtt_min_ns / 2;
+}
+
+time_ns health_completion_ns(const struct health *h)
+{
+	return serialization_ns(h, health_outstanding(h)) + h->rtt_min_ns + 4 * h->rttvar_ns;
+}
+
+uint64_t health_allowance(const struct health *h)
+{
+	uint64_t outstanding = health_outstanding(h);
+
+	if (h->state == HEALTH_ACTIVE)
+		return UINT64_MAX;
+	if (h->state != HEALTH_FRESH || outstanding >= FRESH_ALLOWANCE_BYTES)
+		return 0;
+	return FRESH_ALLOWANCE_BYTES - outstanding;
+}
+
+bool health_usable(const struct health *h)
+{
+	return h->state == HEALTH_FRESH || h->state == HEALTH_ACTIVE;
+}

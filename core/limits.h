@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every constant bound of the core, in one place. Sizes in bytes, times in nanoseconds. */
+#ifndef HAWSER_CORE_LIMITS_H
+#define HAWSER_CORE_LIMITS_H
+
+#include <stdint.h>
+
+/* Time is a count of nanoseconds on a clock that never steps back; the caller says what time it is. */
+typedef int64_t time_ns;
+
+#define NS_PER_US  INT64_C(1000)
+#define NS_PER_MS  INT64_C(1000000)
+#define NS_PER_S   INT64_C(1000000000)
+#define TIME_NEVER INT64_MAX
+
+/* Memory: the driver lends blocks of this one size. */
+#define BLOCK_BYTES 65536u
+
+/* Wire. */
+#define FRAME_HEADER_BYTES   8u
+#define FRAME_PAYLOAD_MAX    65536u      /* stream bytes in one DATA frame */
+#define FRAME_CHUNK_MIN      8192u       /* smallest chunk cut while more data waits */
+#define CONTROL_PAYLOAD_MAX  2048u       /* any frame but DATA */
+#define PROBE_PADDING_MAX    1400u
+#define STREAM_OFFSET_MAX    (UINT64_C(1) << 62)
+
+#define SESSION_ID_BYTES 16u
+#define SECRET_BYTES     32u
+#define NONCE_BYTES      16u
+#define MAC_BYTES        32u
+
+/* Paths of one session at one time; path ids grow and are never used twice. */
+#define PATHS_MAX 8u
+
+/* Reassembly: separate ranges a receiver holds (its credit), and how many of them one ACK names. */
+#define RANGE_CREDIT     256u
+#define RANGES_HELD_MAX  (RANGE_CREDIT + PATHS_MAX)
+#define ACK_RANGES_MAX   32u
+
+/* Segments of the send window that differ in who carries them. */
+#define SEGMENTS_MAX 384u
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sending direction; see sender.h. */
+#include "core/sender.h"
+
+#include <errno.h>
+
+#define STRETCH_BYTES_MIN (2 * FRAME_PAYLOAD_MAX)
+#define STRETCH_BYTES_MAX (32 * FRAME_PAYLOAD_MAX)
+#define STRETCH_TIME_NS   (10 * NS_PER_MS)
+
+uint64_t sender_reach(const struct sender *s)
+{
+	uint64_t end = s->buffer.end;
+
+	if (end > s->peer_limit)
+		return s->peer_limit;
+	return send_buffer_end(&s->buffer);
+}
+
+int sender_acknowledge_range(struct sender *s, uint64_t start, uint64_t end)
+{
+	if (end > flight_top(&s->flight))
+		return -EPROTO;
+	if (start < s->flight.base)
+		start = s->flight.base;
+	if (start >= end)
+		return 0;
+	/* A full table forgets a selective acknowledgement: that costs a copy, never a byte. */
+	(void)flight_mark(&s->flight, start, end, FLIGHT_ACKED);
+	return 0;
+}
+
+/* Keeps the bytes of frames that are half written on some path and are about to be freed. */
+static void save_tails(struct sender *s, struct stock *stock, uint64_t *cumulative)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct path *p = s->paths[i];
+		uint64_t start, end;
+
+		if (p == NULL || !p->out.halved || p->out.tail != NULL)
+			continue;
+		start = p->out.half.at;
+		end = p->out.half.end < s->buffer.end ? p->out.half.end : s->buffer.end;
+		if (start >= end || start >= *cumulative)
+			continue;
+		p->out.tail = stock_take(stock);
+		if (p->out.tail == NULL) {
+			/* No memory to save it in: free no further than this until the next ACK. */
+			*cumulative = start;
+			continue;
+		}
+		p->out.tail_start = start;
+		send_buffer_copy(&s->buffer, start, end, p->out.tail);
+	}
+}
+
+int sender_acknowledge(struct sender *s, struct stock *stock, uint64_t cumulative)
+{
+	if (cumulative > flight_top(&s->flight))
+		return -EPROTO;
+	if (cumulative <= s->flight.base)
+		return 0;
+	save_tails(s, stock, &cumulative);
+	flight_trim(&s->flight, cumulative);
+	converge_trim(&s->converge, cumulative);
+	return send_buffer_acknowledge(&s->buffer, stock, cumulative);
+}
+
+uint64_t sender_rate(const struct sender *s)
+{
+	uint64_t rate = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (s->paths[i] != NULL && health_usable(&s->paths[i]->health))
+			rate += s->paths[i]->health.rate_bytes;
+	return rate;
+}
+
+void sender_extend(struct sender *s)
+{
+	uint64_t length_bytes = sender_rate(s) / (uint64_t)(NS_PER_S / STRETCH_TIME_NS);
+
+	if (length_bytes > s->buffer.limit_bytes / 4)
+		length_bytes = s->buffer.limit_bytes / 4;
+	if (length_bytes > STRETCH_BYTES_MAX)
+		length_bytes = STRETCH_BYTES_MAX;
+	if (length_bytes < STRETCH_BYTES_MIN)
+		length_bytes = STRETCH_BYTES_MIN;
+	converge_extend(&s->converge, s->buffer.end, length_bytes);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the session share: session.c, session_paths.c, input.c, output.c, acknowledge.c. */
+#ifndef HAWSER_CORE_SESSION_INTERNAL_H
+#define HAWSER_CORE_SESSION_INTERNAL_H
+
+#include "core/receive_buffer.h"
+#include "core/sender.h"
+#include "core/session.h"
+
+#define STAGING_BYTES BLOCK_BYTES
+
+struct session {
+	struct session_config config;
+	enum session_state state;
+	enum reason reason;
+	struct stock stock;
+	struct sender sender;
+	struct receive_buffer receive;
+	struct range receive_ranges[RANGES_HELD_MAX];
+	time_ns resume_timeout_ns;      /* the smaller of both ends' */
+	time_ns finished_at;            /* when the state became FINISHED */
+	time_ns pathless_at;            /* since when there is no path; TIME_NEVER: there is one */
+	bool pathless_ended;            /* the last carriers were ended by the peer's host */
+	uint16_t highest_id;            /* of all paths so far */
+	uint64_t ids_seen;              /* bit n: highest_id - n was used */
+	bool peer_done;                 /* CLOSE(done) came: the peer has everything and wants no more */
+	bool discard;                   /* the program reads no more */
+	bool reset_by_peer;
+	uint64_t peer_consumed;         /* of our bytes, by the peer's program */
+	uint64_t peer_window;           /* the receive limit that the peer began with */
+	uint64_t limit_announced;       /* our receive limit as last told */
+	uint8_t *staging;               /* a block in use between place and arrived; else NULL */
+	size_t placed_bytes;            /* how many bytes of that reading go straight into the receive buffer */
+	uint64_t duplicate_received;
+	time_ns waiting_at;             /* bytes are missing since then; TIME_NEVER: none are */
+	time_ns longest_gap_ns;
+};
+
+/* session.c */
+void session_move(struct session *s, enum session_state state, enum reason reason, time_ns now);
+/* Both directions ended and acknowledged: goes on to FINISHED, or CLOSED when the peer knows too. */
+void session_settle(struct session *s, time_ns now);
+
+/* session_paths.c */
+void path_queue_note(struct path *p, const uint8_t *bytes, size_t length);
+void path_queue_close(struct path *p, enum reason reason, uint16_t detail);
+void path_quiet_from(const struct session *s, struct path *p, time_ns now);
+void path_pinged(const struct session *s, struct path *p, time_ns now);
+void session_evidence(struct session *s, struct path *p, uint64_t received_bytes, time_ns age_ns,
+		      time_ns now, bool *valid);
+void session_suspect_check(struct session *s, time_ns now);
+time_ns session_paths_deadline(const struct session *s, time_ns now);
+void session_paths_tick(struct session *s, time_ns now);
+
+/* acknowledge.c */
+void acknowledge_arrived(struct session *s, struct path *p, uint64_t bytes, bool urgent, time_ns now);
+bool acknowledge_due(const struct session *s, const struct path *p, time_ns now);
+time_ns acknowledge_deadline(const struct path *p);
+/* Our window grew so far that the peer should hear of it. */
+void acknowledge_window(struct session *s, time_ns now);
+size_t acknowledge_encode(const struct session *s, const struct path *p, uint8_t *out, size_t capacity,
+			  time_ns now);
+/* That ACK has begun to be written. */
+void acknowledge_written(struct session *s, struct path *p);
+int acknowledge_received(struct session *s, const struct frame_ack *ack, time_ns now);
+
+/* input.c: bytes of one carrier, in order. 0 or -EPROTO / -ENOMEM. */
+int session_input(struct session *s, struct path *p, const uint8_t *bytes, size_t length, time_ns now);
+/* Marks stream bytes [start, end), now stored, as arrived. */
+int session_stored(struct session *s, struct path *p, uint64_t start, uint64_t end, time_ns now);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A carrier moves bytes on one path. This is the only shape the driver knows.
+ *
+ * Ownership: open() and adopt() make a carrier, close() frees it; all calls come from one thread at
+ * a time. Nothing here blocks. Results below zero are -errno.
+ */
+#ifndef HAWSER_CARRIER_H
+#define HAWSER_CARRIER_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "core/path.h"
+
+enum carrier_kind { CARRIER_TCP = 1 };
+
+struct carrier;
+
+/* Where a path goes. interface "" means: let routing decide. A local family of AF_UNSPEC likewise. */
+struct carrier_route {
+	struct sockaddr_storage local;
+	struct sockaddr_storage remote;
+	char interface[IF_NAMESIZE];
+};
+
+struct carrier_ops {
+	enum carrier_kind kind;
+	const char *name;
+	bool ordered;                   /* a stream of bytes; false: datagrams */
+
+	/* Begins connecting. 0 (progress is told by established()), or -errno; *out untouched then. */
+	int (*open)(struct carrier **out, const struct carrier_route *route);
+	/* Takes over an accepted, connected descriptor; closes it on failure too. */
+	int (*adopt)(struct carrier **out, int fd);
+	/* 1 established, 0 still connecting, -errno failed. Called when the descriptor is ready. */
+	int (*established)(struct carrier *c);
+	/* Bytes moved (>= 1), -EAGAIN, 0 from receive at the peer's end, other -errno when lost. */
+	ssize_t (*send)(struct carrier *c, const struct iovec *iov, unsigned count);
+	ssize_t (*receive)(struct carrier *c, const struct iovec *iov, unsigned count);
+	/* What the carrier knows of its network, for health. */
+	void (*report)(struct carrier *c, struct carrier_report *report);
+	/* How many unsent bytes it may hold before send says -EAGAIN. */
+	void (*backlog)(struct carrier *c, uint32_t bytes);
+	/* The addresses and interface in use. */
+	void (*route)(struct carrier *c, struct carrier_route *route);
+	/* No more will be sent; what was sent still goes out. */
+	void (*finish)(struct carrier *c);
+	/* Frees. abort true: drop what is unsent and tell the peer so (RST for TCP). */
+	void (*close)(struct carrier *c, bool abort);
+	/* Optional: a descriptor for epoll; -1 when there is none. Edge-triggered use must be safe. */
+	int (*descriptor)(struct carrier *c);
+};
+
+/* The first member of every carrier's structure. */
+struct carrier {
+	const struct carrier_ops *ops;
+};
+
+extern const struct carrier_ops carrier_tcp;
+
+#endif
