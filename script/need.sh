@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced: need COMMAND-OR-FILE=PACKAGE... installs from the distribution what is missing, and says
+# first what that is. Without root it uses sudo, or says what to install and fails.
+
+need()
+{
+	missing=""
+	for pair in "$@"; do
+		thing=${pair%%=*} package=${pair#*=}
+		case $thing in
+		/*) [ -e "$thing" ] && continue ;;
+		*.pc) command -v pkg-config > /dev/null && pkg-config --exists "${thing%.pc}" && continue ;;
+		*) command -v "$thing" > /dev/null && continue
+		   [ -x "/usr/sbin/$thing" ] || [ -x "/sbin/$thing" ] && continue ;;
+		esac
+		case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac
+	done
+	PATH=$PATH:/usr/sbin:/sbin
+	[ -n "$missing" ] || return 0
+	echo "Installing from the distribution:$missing"
+	run=""
+	if [ "$(id -u)" -ne 0 ]; then
+		command -v sudo > /dev/null || {
+			echo "Not root, and no sudo: please install$missing and run this again." >&2
+			return 1
+		}
+		run=sudo
+	fi
+	# shellcheck disable=SC2086
+	{
+		$run apt-get update -qq &&
+		DEBIAN_FRONTEND=noninteractive $run apt-get install -y -qq --no-install-recommends $missing
+	} > /dev/null || { echo "Could not install:$missing" >&2; return 1; }
+}
+
+need_to_build()
+{
+	need gcc=gcc /usr/include/stdio.h=libc6-dev pkg-config=pkg-config meson=meson ninja=ninja-build \
+	     git=git jansson.pc=libjansson-dev || return 1
+}
+
+need_networks()
+{
+	need ip=iproute2 tc=iproute2 nft=nftables bridge=iproute2 python3=python3 ps=procps unshare=util-linux
+}
