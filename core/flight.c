@@ -71,6 +71,11 @@ static void merge(struct flight *f)
 	f->count = kept;
 }
 
+bool flight_has_room(const struct flight *f)
+{
+	return f->count + 3 <= SEGMENTS_MAX;
+}
+
 int flight_mark(struct flight *f, uint64_t start, uint64_t end, uint32_t bits)
 {
 	uint64_t top;
@@ -78,7 +83,7 @@ int flight_mark(struct flight *f, uint64_t start, uint64_t end, uint32_t bits)
 	assert(start >= f->base && start <= end);
 	if (start == end)
 		return 0;
-	if (f->count + 3 > SEGMENTS_MAX)
+	if (!flight_has_room(f))
 		return -ENOSPC;
 	top = flight_top(f);
 	if (start > top)

@@ -32,6 +32,8 @@ struct flight {
 };
 
 void flight_init(struct flight *f, uint64_t base);
+/* Whether flight_mark will find room. */
+bool flight_has_room(const struct flight *f);
 /* Adds the bits to [start, end). 0, or -ENOSPC with nothing changed. */
 int flight_mark(struct flight *f, uint64_t start, uint64_t end, uint32_t bits);
 /* Takes the bits from [start, end); UINT64_MAX as end: from all. Never needs room when it covers all. */

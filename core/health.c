@@ -123,7 +123,7 @@ static void sample_rate(struct health *h, const struct health_stamp *stamp, time
 		bytes = UINT32_MAX;
 	rate = bytes * (uint64_t)NS_PER_S / (uint64_t)interval_ns;
 	if (rate > h->rate_bytes)
-		h->rate_bytes += h->rate_bytes == 0 ? rate : (rate - h->rate_bytes) / 4;
+		h->rate_bytes += h->rate_bytes == 0 ? rate : (rate - h->rate_bytes) / 2;
 	else if (h->full_bytes > stamp->proven_bytes)
 		h->rate_bytes -= (h->rate_bytes - rate) / 8;
 }

@@ -114,8 +114,8 @@ static void pong(struct path *p, uint64_t token)
 	uint8_t note[PATH_NOTE_BYTES];
 	struct frame_pong frame = { .token = token };
 
-	/* A peer that asks faster than it reads gets fewer answers. */
-	if (p->out.notes_count < PATH_NOTES_MAX - 2)
+	/* A peer that asks faster than it reads gets fewer answers; after our CLOSE it gets none. */
+	if (!p->closing && p->out.notes_count < PATH_NOTES_MAX - 2)
 		path_queue_note(p, note, frame_pong_encode(note, sizeof note, &frame));
 }
 

@@ -37,7 +37,11 @@ typedef int64_t time_ns;
 #define RANGES_HELD_MAX  (RANGE_CREDIT + PATHS_MAX)
 #define ACK_RANGES_MAX   32u
 
-/* Segments of the send window that differ in who carries them. */
-#define SEGMENTS_MAX 384u
+/*
+ * Segments of the send window that differ in who carries them. The spare ones are for what continues
+ * runs and for marks that must not fail: neither new runs nor the peer's acknowledgements take them.
+ */
+#define SEGMENTS_MAX   384u
+#define SEGMENTS_SPARE 64u
 
 #endif

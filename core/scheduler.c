@@ -72,7 +72,8 @@ static uint64_t allowance(const struct sender *s, const struct path *p)
  */
 static bool makes_later(const struct sender *s, const struct path *p, uint64_t waiting_bytes)
 {
-	time_ns own = health_arrival_ns(&p->health, scheduler_frame_bytes(p));
+	uint64_t next_bytes = scheduler_frame_bytes(p);
+	time_ns own = health_arrival_ns(&p->health, next_bytes < waiting_bytes ? next_bytes : waiting_bytes);
 	uint32_t trust = trusted(s);
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
@@ -120,11 +121,13 @@ static bool within_credit(const struct sender *s, const struct path *p, const st
 {
 	unsigned runs = flight_runs(&s->flight);
 
-	if (2 * (runs + PATHS_MAX) < s->peer_credit && s->flight.count + 8 < SEGMENTS_MAX)
+	if (2 * (runs + PATHS_MAX) < s->peer_credit &&
+	    s->flight.count + SEGMENTS_SPARE < SEGMENTS_MAX)
 		return true;
 	if (chunk->start == s->flight.base)
 		return true;
-	return (flight_carriers(&s->flight, chunk->start - 1, chunk->start) & bit(p)) != 0;
+	return (flight_carriers(&s->flight, chunk->start - 1, chunk->start) &
+		(bit(p) | FLIGHT_ACKED)) != 0;
 }
 
 static bool first_copy(const struct sender *s, const struct path *p, struct chunk *chunk)
@@ -271,6 +274,8 @@ bool scheduler_next(struct sender *s, const struct path *p, time_ns now, struct 
 
 	if (p->closing || p->health.state == HEALTH_DOWN || allowance(s, p) == 0)
 		return false;
+	if (!flight_has_room(&s->flight))
+		return false;
 	switch (s->mode) {
 	case MODE_STRIPE:
 		found = next_stripe(s, p, chunk);
@@ -288,7 +293,7 @@ bool scheduler_next(struct sender *s, const struct path *p, time_ns now, struct 
 	if (found && !within_credit(s, p, chunk)) {
 		/* The lowest hole is always welcome: it extends what the peer has in order. */
 		found = flight_first(&s->flight, s->flight.base, sender_reach(s),
-				     trusted(s) | FLIGHT_ACKED, &chunk->start, &chunk->end) &&
+				     trusted(s) | bit(p) | FLIGHT_ACKED, &chunk->start, &chunk->end) &&
 			chunk->start == s->flight.base &&
 			cut(s, p, chunk->start, chunk->end, false, chunk);
 	}
@@ -302,7 +307,7 @@ int scheduler_sent(struct sender *s, const struct path *p, const struct chunk *c
 
 void scheduler_undo(struct sender *s, const struct path *p, const struct chunk *chunk)
 {
-	/* Without room for the border the mark stays: taking all of this path's would lose more. */
+	/* Without room for the border all of this path's go: that costs copies, never a byte. */
 	if (flight_clear(&s->flight, chunk->start, chunk->end, bit(p)) < 0)
 		(void)flight_clear(&s->flight, 0, UINT64_MAX, bit(p));
 }

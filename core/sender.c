@@ -25,8 +25,11 @@ int sender_acknowledge_range(struct sender *s, uint64_t start, uint64_t end)
 		start = s->flight.base;
 	if (start >= end)
 		return 0;
-	/* A full table forgets a selective acknowledgement: that costs a copy, never a byte. */
-	(void)flight_mark(&s->flight, start, end, FLIGHT_ACKED);
+	/* A full table forgets a selective acknowledgement: that costs a copy, never a byte. Who carried
+	 * it no longer matters, and without that neighbours become one segment. */
+	if (s->flight.count + SEGMENTS_SPARE < SEGMENTS_MAX &&
+	    flight_mark(&s->flight, start, end, FLIGHT_ACKED) == 0)
+		(void)flight_clear(&s->flight, start, end, ~(FLIGHT_ACKED | FLIGHT_SENT));
 	return 0;
 }
 
@@ -37,7 +40,7 @@ static void save_tails(struct sender *s, struct stock *stock, uint64_t *cumulati
 		struct path *p = s->paths[i];
 		uint64_t start, end;
 
-		if (p == NULL || !p->out.halved || p->out.tail != NULL)
+		if (p == NULL || !p->out.halved || p->out.tail != NULL || p->health.state == HEALTH_DOWN)
 			continue;
 		start = p->out.half.at;
 		end = p->out.half.end < s->buffer.end ? p->out.half.end : s->buffer.end;

@@ -166,14 +166,9 @@ void session_reset(struct session *s, enum reason reason, time_ns now)
 		return;
 	session_move(s, SESSION_RESET, reason, now);
 	length = frame_reset_encode(note, sizeof note, &reset);
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct path *p = s->sender.paths[i];
-
-		if (p == NULL || p->closing)
-			continue;
-		path_queue_note(p, note, length);
-		p->closing = true;
-	}
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (s->sender.paths[i] != NULL)
+			path_queue_last(s->sender.paths[i], note, length);
 }
 
 enum session_state session_state(const struct session *s)
@@ -241,10 +236,9 @@ uint64_t session_unacknowledged(const struct session *s)
 	return send_buffer_end(&s->sender.buffer) - s->sender.buffer.acknowledged;
 }
 
+/* After a reset too: what arrived in order was acknowledged, so the program must get it first. */
 uint64_t session_readable(const struct session *s)
 {
-	if (s->state == SESSION_RESET)
-		return 0;
 	return receive_buffer_readable_bytes(&s->receive);
 }
 
@@ -284,15 +278,11 @@ enum session_mode session_mode(const struct session *s)
 
 void session_ask_mode(struct session *s, enum session_mode mode, time_ns now)
 {
-	uint8_t note[PATH_NOTE_BYTES];
-	struct frame_mode frame = { .mode = (uint8_t)mode };
-	size_t length = frame_mode_encode(note, sizeof note, &frame);
-
 	(void)now;
 	/* On every path, in case one of them is about to be lost: asking twice is asking once. */
 	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (s->sender.paths[i] != NULL && !s->sender.paths[i]->closing)
-			path_queue_note(s->sender.paths[i], note, length);
+		if (s->sender.paths[i] != NULL)
+			path_queue_mode(s->sender.paths[i], mode);
 }
 
 void session_figures(const struct session *s, struct session_figures *figures)
@@ -304,6 +294,8 @@ void session_figures(const struct session *s, struct session_figures *figures)
 	figures->received = s->receive.contiguous;
 	figures->consumed = s->receive.consumed;
 	figures->peer_consumed = s->peer_consumed;
+	if (figures->peer_consumed > figures->written)
+		figures->peer_consumed = figures->written;
 	figures->duplicate_sent = s->sender.duplicate_bytes;
 	figures->duplicate_received = s->duplicate_received;
 	figures->longest_gap_ns = s->longest_gap_ns;

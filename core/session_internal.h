@@ -43,7 +43,9 @@ void session_settle(struct session *s, time_ns now);
 
 /* session_paths.c */
 void path_queue_note(struct path *p, const uint8_t *bytes, size_t length);
+void path_queue_last(struct path *p, const uint8_t *bytes, size_t length);
 void path_queue_close(struct path *p, enum reason reason, uint16_t detail);
+void path_queue_mode(struct path *p, enum session_mode mode);
 void path_quiet_from(const struct session *s, struct path *p, time_ns now);
 void path_pinged(const struct session *s, struct path *p, time_ns now);
 void session_evidence(struct session *s, struct path *p, uint64_t received_bytes, time_ns age_ns,

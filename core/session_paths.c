@@ -24,17 +24,41 @@ void path_queue_note(struct path *p, const uint8_t *bytes, size_t length)
 	note->length = (uint8_t)length;
 }
 
-void path_queue_close(struct path *p, enum reason reason, uint16_t detail)
+/* The last frame of this carrier: nothing is queued behind it, and it always finds room. */
+void path_queue_last(struct path *p, const uint8_t *bytes, size_t length)
 {
-	uint8_t note[PATH_NOTE_BYTES];
-	struct frame_close close = { .reason = (uint16_t)reason, .detail = detail };
-
 	if (p->closing)
 		return;
 	p->closing = true;
 	if (p->out.notes_count == PATH_NOTES_MAX)
 		p->out.notes_count--;
-	path_queue_note(p, note, frame_close_encode(note, sizeof note, &close));
+	path_queue_note(p, bytes, length);
+}
+
+void path_queue_close(struct path *p, enum reason reason, uint16_t detail)
+{
+	uint8_t note[PATH_NOTE_BYTES];
+	struct frame_close close = { .reason = (uint16_t)reason, .detail = detail };
+
+	path_queue_last(p, note, frame_close_encode(note, sizeof note, &close));
+}
+
+void path_queue_mode(struct path *p, enum session_mode mode)
+{
+	uint8_t note[PATH_NOTE_BYTES];
+	struct frame_mode frame = { .mode = (uint8_t)mode };
+	size_t length = frame_mode_encode(note, sizeof note, &frame);
+
+	if (p->closing)
+		return;
+	/* The newest wish takes the place of one that still waits. */
+	for (unsigned i = 0; i < p->out.notes_count; i++) {
+		if (p->out.notes[i].bytes[0] == FRAME_MODE) {
+			memcpy(p->out.notes[i].bytes, note, length);
+			return;
+		}
+	}
+	path_queue_note(p, note, length);
 }
 
 static time_ns smaller(time_ns a, time_ns b)
@@ -85,6 +109,10 @@ static bool note_id(struct session *s, uint16_t id)
 {
 	int16_t ahead = (int16_t)(uint16_t)(id - s->highest_id);
 
+	/* A peer that skips ids comes round to those of paths that still live. */
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (s->sender.paths[i] != NULL && s->sender.paths[i]->id == id)
+			return false;
 	if (s->ids_seen == 0 || ahead > 0) {
 		s->ids_seen = s->ids_seen != 0 && ahead < 64 ? s->ids_seen << ahead : 0;
 		s->ids_seen |= 1;
@@ -299,9 +327,11 @@ time_ns session_paths_deadline(const struct session *s, time_ns now)
 		if (!present(p))
 			continue;
 		deadline = smaller(deadline, check_at(s, p, now));
+		if (p->closing)
+			continue;
 		if (p->roomy)
 			deadline = smaller(deadline, acknowledge_deadline(p));
-		if (health_outstanding(&p->health) == 0)
+		if (health_outstanding(&p->health) == 0 && !p->ping_due)
 			deadline = smaller(deadline, p->ping_at);
 	}
 	return deadline;

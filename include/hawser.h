@@ -22,6 +22,9 @@
 extern "C" {
 #endif
 
+/* What is declared here is all that the library exports. */
+#pragma GCC visibility push(default)
+
 #define HAWSER_VERSION      "0.1.0"
 #define HAWSER_DEFAULT_PORT 4297
 
@@ -229,6 +232,8 @@ int hawser_shutdown(hawser_t *h);
  * take a session's fd take this one.
  */
 int hawser_fd(hawser_t *h);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

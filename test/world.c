@@ -2,7 +2,7 @@
 /* See world.h. */
 #include "test/world.h"
 
-#include <assert.h>
+#include <errno.h>
 
 #include "test/test.h"
 
@@ -88,6 +88,7 @@ struct world *world_new(const struct session_config *a, const struct session_con
 	CHECK(w != NULL);
 	w->now = NS_PER_S;
 	w->redial = true;
+	world_wake(w);
 	for (unsigned i = 0; i < 2; i++) {
 		struct session_config own = *config[i];
 
@@ -150,6 +151,7 @@ void world_connect(struct world *w, unsigned index)
 					  w->now), 0);
 	}
 	link->up = true;
+	world_wake(w);
 }
 
 void world_add_link(struct world *w, uint64_t rate_bytes, time_ns delay_ns)
@@ -160,22 +162,35 @@ void world_add_link(struct world *w, uint64_t rate_bytes, time_ns delay_ns)
 	world_connect(w, w->links++);
 }
 
+static void cut_pipe(struct world *w, struct world_pipe *pipe, bool cut)
+{
+	/* What was under way vanishes; the carrier will send it again after healing. */
+	if (cut) {
+		pipe->count = 0;
+		pipe->sent = pipe->arrived;
+	} else {
+		pipe->busy_until = w->now;
+	}
+}
+
 void world_cut(struct world *w, unsigned index, bool cut)
 {
 	struct world_link *link = &w->link[index];
 
 	link->cut = cut;
-	for (unsigned i = 0; i < 2; i++) {
-		struct world_pipe *pipe = &link->pipe[i];
+	for (unsigned i = 0; i < 2; i++)
+		cut_pipe(w, &link->pipe[i], cut);
+}
 
-		/* What was under way vanishes; the carrier will send it again after healing. */
-		if (cut) {
-			pipe->count = 0;
-			pipe->sent = pipe->arrived;
-		} else {
-			pipe->busy_until = w->now;
-		}
-	}
+void world_mute(struct world *w, unsigned index, unsigned from, bool mute)
+{
+	w->link[index].mute[from] = mute;
+	cut_pipe(w, &w->link[index].pipe[from], mute);
+}
+
+void world_wake(struct world *w)
+{
+	w->host[0].woken = w->host[1].woken = true;
 }
 
 void world_break(struct world *w, unsigned index, bool ended)
@@ -185,12 +200,15 @@ void world_break(struct world *w, unsigned index, bool ended)
 	for (unsigned i = 0; link->up && i < 2; i++)
 		session_path_lost(w->host[i].session, &link->path[i], REASON_PATH_RESET, ended, w->now);
 	drop_link(w, link);
+	world_wake(w);
 }
 
 /* Puts what the carrier holds onto the wire, at the link's rate. */
-static void pipe_send(struct world_link *link, struct world_pipe *pipe, time_ns now)
+static void pipe_send(struct world_link *link, unsigned from, time_ns now)
 {
-	if (link->cut)
+	struct world_pipe *pipe = &link->pipe[from];
+
+	if (link->cut || link->mute[from])
 		return;
 	while (pipe->sent < pipe->written && pipe->count < 4096 && pipe->busy_until < now + TURN_NS) {
 		uint64_t length = pipe->written - pipe->sent;
@@ -238,6 +256,8 @@ static void read_carrier(struct world *w, unsigned to, struct world_link *link)
 
 	if (ready > pipe->arrived)
 		link->pipe[to].heard_at = w->now;
+	if (session_state(w->host[to].session) >= SESSION_CLOSED)
+		pipe->arrived = ready;
 	while (pipe->arrived < ready && link->up) {
 		struct iovec iov[4];
 		unsigned used;
@@ -255,8 +275,26 @@ static void read_carrier(struct world *w, unsigned to, struct world_link *link)
 			moved += count;
 		}
 		error = session_arrived(w->host[to].session, &link->path[to], moved, w->now);
+		if (error == -ENOMEM) {
+			w->starved++;
+			world_break(w, (unsigned)(link - w->link), false);
+			return;
+		}
 		CHECK_EQ(error, 0);
 	}
+}
+
+/* A kernel's buffer: two round trips in flight and the backlog. */
+static uint64_t pipe_room(const struct world_host *host, const struct world_link *link, unsigned from)
+{
+	uint64_t held = link->pipe[from].written - link->pipe[from].arrived;
+	uint64_t room = link->rate_bytes * (uint64_t)(4 * link->delay_ns + 4 * NS_PER_MS) /
+			(uint64_t)NS_PER_S + session_path_backlog(host->session, &link->path[from]);
+
+	/* Even the kernel's ring ends somewhere. */
+	if (room > PIPE_BYTES)
+		room = PIPE_BYTES;
+	return held < room ? room - held : 0;
 }
 
 static void write_carriers(struct world *w, unsigned from)
@@ -278,10 +316,7 @@ static void write_carriers(struct world *w, unsigned from)
 				link = &w->link[i];
 		CHECK(link != NULL && link->up);
 		pipe = &link->pipe[from];
-		/* A kernel's buffer: two round trips in flight and the backlog. */
-		room = link->rate_bytes * (uint64_t)(4 * link->delay_ns + 4 * NS_PER_MS) / (uint64_t)NS_PER_S +
-		       session_path_backlog(s, p);
-		room = pipe->written - pipe->arrived < room ? room - (pipe->written - pipe->arrived) : 0;
+		room = pipe_room(&w->host[from], link, from);
 		used = session_plan(s, p, iov, 32, w->now);
 		for (unsigned i = 0; i < used; i++) {
 			size_t count = least(iov[i].iov_len, room - moved);
@@ -303,12 +338,14 @@ static void write_program(struct world *w, unsigned index)
 	struct world_host *host = &w->host[index];
 
 	while (host->written < host->to_write) {
+		uint64_t want = host->to_write - host->written, moved = 0;
 		struct iovec iov[4];
 		unsigned used;
-		uint64_t moved = 0;
 
+		if (host->message_bytes > 0 && want > host->message_bytes)
+			want = host->message_bytes;
 		lend(host);
-		used = session_send_space(host->session, host->to_write - host->written, iov, 4);
+		used = session_send_space(host->session, want, iov, 4);
 		if (used == 0)
 			return;
 		for (unsigned i = 0; i < used; i++) {
@@ -316,6 +353,8 @@ static void write_program(struct world *w, unsigned index)
 			moved += iov[i].iov_len;
 		}
 		session_send_commit(host->session, moved, w->now);
+		if (host->message_bytes > 0)
+			session_send_boundary(host->session);
 		host->written += moved;
 	}
 	if (host->finish && !session_send_finished(host->session))
@@ -325,15 +364,19 @@ static void write_program(struct world *w, unsigned index)
 static void read_program(struct world *w, unsigned index)
 {
 	struct world_host *host = &w->host[index];
+	uint64_t left = host->read_most > 0 ? host->read_most : UINT64_MAX;
 	struct iovec iov[4];
 	unsigned used;
 
-	while ((used = session_receive_peek(host->session, iov, 4)) > 0) {
+	while (left > 0 && !host->deaf && (used = session_receive_peek(host->session, iov, 4)) > 0) {
 		uint64_t moved = 0;
 
-		for (unsigned i = 0; i < used; i++) {
-			check_pattern(!index, host->read + moved, iov[i].iov_base, iov[i].iov_len);
-			moved += iov[i].iov_len;
+		for (unsigned i = 0; i < used && left > 0; i++) {
+			size_t count = least(iov[i].iov_len, left);
+
+			check_pattern(!index, host->read + moved, iov[i].iov_base, count);
+			moved += count;
+			left -= count;
 		}
 		session_receive_consume(host->session, moved, w->now);
 		host->read += moved;
@@ -343,10 +386,50 @@ static void read_program(struct world *w, unsigned index)
 	}
 }
 
+/* What would wake a driver. */
+static bool wakes(struct world *w, unsigned index)
+{
+	struct world_host *host = &w->host[index];
+	bool wake = host->woken || w->now >= host->deadline;
+
+	if (!host->deaf && session_readable(host->session) > 0)
+		wake = true;
+	for (unsigned i = 0; i < w->links && !wake; i++) {
+		struct world_link *link = &w->link[i];
+		struct world_pipe *in = &link->pipe[!index];
+
+		if (!link->up)
+			continue;
+		if (in->count > 0 && in->segments[in->first].at <= w->now)
+			wake = true;
+		if (!link->path[index].roomy && pipe_room(host, link, index) > 0)
+			wake = true;
+	}
+	return wake;
+}
+
+/* Sleeps until its deadline, which must not have passed once all that is due was done. */
+static void rest(struct world *w, unsigned index)
+{
+	struct world_host *host = &w->host[index];
+
+	host->woken = false;
+	host->deadline = session_deadline(host->session, w->now);
+	if (host->deadline > w->now)
+		return;
+	session_tick(host->session, w->now);
+	write_carriers(w, index);
+	host->deadline = session_deadline(host->session, w->now);
+	if (w->strict)
+		CHECK(host->deadline > w->now);
+}
+
 static void turn(struct world *w, unsigned index)
 {
 	struct world_host *host = &w->host[index];
 
+	if (w->strict && !wakes(w, index))
+		return;
 	for (unsigned i = 0; i < w->links; i++) {
 		struct world_link *link = &w->link[i];
 		struct carrier_report report = { .known = true };
@@ -356,13 +439,15 @@ static void turn(struct world *w, unsigned index)
 		report.acked_bytes = link->pipe[index].arrived;
 		report.ack_age_ns = w->now - link->pipe[index].heard_at;
 		session_path_report(host->session, &link->path[index], &report, w->now);
-		session_path_room(host->session, &link->path[index], true);
+		if (!w->strict || pipe_room(host, link, index) > 0)
+			session_path_room(host->session, &link->path[index], true);
 		read_carrier(w, index, link);
 	}
 	session_tick(host->session, w->now);
 	write_program(w, index);
 	read_program(w, index);
 	write_carriers(w, index);
+	rest(w, index);
 }
 
 static void redial(struct world *w)
@@ -370,7 +455,7 @@ static void redial(struct world *w)
 	for (unsigned i = 0; w->redial && i < w->links; i++) {
 		struct world_link *link = &w->link[i];
 
-		if (link->cut || session_state(w->host[0].session) != SESSION_OPEN)
+		if (link->cut || session_state(w->host[0].session) >= SESSION_CLOSED)
 			continue;
 		if (!link->up || session_path_silent_since(w->host[0].session, &link->path[0], w->now) > 0)
 			world_connect(w, i);
@@ -385,7 +470,7 @@ bool world_run(struct world *w, time_ns until, bool (*done)(struct world *w))
 				turn(w, i);
 		for (unsigned i = 0; i < w->links; i++)
 			for (unsigned k = 0; w->link[i].up && k < 2; k++)
-				pipe_send(&w->link[i], &w->link[i].pipe[k], w->now);
+				pipe_send(&w->link[i], k, w->now);
 		if (w->now % (500 * NS_PER_MS) < TURN_NS)
 			redial(w);
 		if (done != NULL && done(w))

@@ -33,6 +33,7 @@ struct world_link {
 	uint64_t rate_bytes;            /* per second */
 	time_ns delay_ns;
 	bool cut;
+	bool mute[2];                   /* cut for what host i sends only */
 	bool up;                        /* a carrier exists */
 	uint16_t path_id;
 	struct path path[2];
@@ -45,6 +46,11 @@ struct world_host {
 	uint64_t to_write, written, read;
 	bool finish;                    /* FIN when to_write is reached */
 	bool stopped;                   /* the process does not run */
+	bool deaf;                      /* the program does not read */
+	uint64_t read_most;             /* bytes it reads in one turn; 0: all */
+	uint64_t message_bytes;         /* writes in messages of this size; 0: not */
+	bool woken;                     /* world.strict: has something to look at */
+	time_ns deadline;
 	time_ns last_delivery_at, longest_gap_ns;
 	bool measure;
 	unsigned blocks;
@@ -57,7 +63,12 @@ struct world {
 	unsigned links;
 	uint16_t next_path_id;
 	bool redial;                    /* silent carriers are replaced, as the driver does */
-	uint64_t seed;
+	/*
+	 * A host runs only for what would wake a driver: bytes, room, its deadline, an event of a path or
+	 * of its program. And no deadline may lie in the past once everything due was done.
+	 */
+	bool strict;
+	unsigned starved;               /* carriers given up for want of a block */
 };
 
 struct world *world_new(const struct session_config *a, const struct session_config *b);
@@ -67,6 +78,10 @@ void world_add_link(struct world *w, uint64_t rate_bytes, time_ns delay_ns);
 /* A fresh carrier on the link, replacing what was there. */
 void world_connect(struct world *w, unsigned link);
 void world_cut(struct world *w, unsigned link, bool cut);
+/* Silently, in one direction: what host `from` sends. */
+void world_mute(struct world *w, unsigned link, unsigned from, bool mute);
+/* Something was changed by hand. */
+void world_wake(struct world *w);
 /* The carrier breaks at both ends. */
 void world_break(struct world *w, unsigned link, bool ended);
 /* Runs until done(w) or the time; true when done. */

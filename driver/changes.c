@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One netlink socket for the engine. What changed is not read: the diallers look at the tables, once
+ * for a burst of changes. Without the socket (a filter refuses it) redialling goes by time alone.
+ */
+#include "driver/changes.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "driver/redial.h"
+
+/* A change comes as several messages, and an address can be used some time after it was told of. */
+#define SETTLE_NS   (50 * NS_PER_MS)
+#define READS_MAX   64u
+
+struct changes {
+	struct engine *engine;
+	struct dialler *diallers;
+	struct watch watch;             /* fd -1: none */
+	struct timer settle;
+};
+
+static void settled(struct timer *t, time_ns now)
+{
+	struct changes *c = container_of(t, struct changes, settle);
+	struct dialler *d, *next;
+
+	(void)now;
+	for (d = c->diallers; d; d = next) {
+		next = d->next;
+		redial_networks_changed(d);
+	}
+}
+
+/* Also overflow (ENOBUFS) is news: something was missed. More than READS_MAX is read the next time. */
+static void ready(struct watch *w, uint32_t events)
+{
+	struct changes *c = container_of(w, struct changes, watch);
+	char bytes[8192];
+	unsigned reads = 0;
+
+	(void)events;
+	while (reads < READS_MAX && (recv(w->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0 || errno == ENOBUFS))
+		reads++;
+	if (reads == READS_MAX)
+		(void)watch_change(c->engine, w, EPOLLIN);
+	if (reads > 0 && !timer_started(&c->settle))
+		(void)timer_start(c->engine, &c->settle, engine_now(c->engine) + SETTLE_NS);
+}
+
+static void listen_to_kernel(struct changes *c)
+{
+	struct sockaddr_nl groups = {
+		.nl_family = AF_NETLINK,
+		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
+			     RTMGRP_IPV6_ROUTE,
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return;
+	if (bind(fd, (struct sockaddr *)&groups, sizeof groups) < 0 ||
+	    watch_start(c->engine, &c->watch, fd, EPOLLIN, ready) < 0)
+		close(fd);
+}
+
+void changes_join(struct dialler *d)
+{
+	struct changes *c = d->engine->changes;
+
+	if (!c) {
+		c = calloc(1, sizeof *c);
+		if (!c)
+			return;
+		c->engine = d->engine;
+		c->settle.expired = settled;
+		d->engine->changes = c;
+		listen_to_kernel(c);
+	}
+	d->next = c->diallers;
+	if (d->next)
+		d->next->link = &d->next;
+	d->link = &c->diallers;
+	c->diallers = d;
+}
+
+void changes_leave(struct dialler *d)
+{
+	if (!d->link)
+		return;
+	*d->link = d->next;
+	if (d->next)
+		d->next->link = d->link;
+	d->link = NULL;
+}

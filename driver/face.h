@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two faces of a session towards the program, as the endpoint holds them. */
+#ifndef HAWSER_DRIVER_FACE_H
+#define HAWSER_DRIVER_FACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/record.h"
+#include "driver/engine.h"
+#include "driver/primer.h"
+
+/* The largest message that a descriptor may be given; the system's socket buffers may set a lower limit. */
+#define PACKET_BYTES_MAX (1u << 20)
+
+enum face_kind {
+	FACE_ABSENT,            /* none yet: bytes stay in the session */
+	FACE_SOCKET,            /* a descriptor: bytes go through a kernel socket */
+	FACE_COPY,              /* a handle: hawser_send and hawser_recv copy them */
+	FACE_GONE,              /* the program closed it */
+};
+
+/* Bytes on their way between a packet and a record. */
+struct parcel {
+	uint8_t *bytes;
+	size_t capacity, length;
+	size_t at;              /* from the program: so much is in the session already */
+	bool whole;             /* to the program: the message is complete, the packet is to be sent */
+};
+
+/*
+ * The engine's end of an AF_UNIX pair, and what is known of it. Closing it with something unread reads
+ * as ECONNRESET at the program's end, also when this process is killed, so the last byte (or packet) of
+ * the program's stays unread, the "stale" one, after it has been forwarded:
+ *
+ *      receive queue:   [stale] [new] [new] [new]      before reading
+ *                                           [stale]    after: taken off but for the last, which was peeked
+ */
+struct face {
+	enum face_kind kind;
+
+	int fd;                         /* the engine's end; -1: closed */
+	struct watch watch;
+	bool readable, writable;        /* edges seen, not used up */
+	bool stale;                     /* the head of the receive queue has been forwarded */
+	size_t stale_bytes;
+	bool shut;                      /* the program writes no more (shutdown or close) */
+	bool deaf;                      /* the program reads no more */
+	bool closed;                    /* both: it closed its end */
+	bool input_ended;               /* all it wrote is in the session, and the FIN */
+	bool output_ended;              /* it has been told the end */
+	bool ending;                    /* reset: the engine's end is closed as soon as that reads as one */
+	bool priming;                   /* a job of the primer's is under way */
+	struct primer_job primer;
+	struct timer again;             /* when an ending is looked at again */
+	time_ns prime_wait_ns;
+	struct parcel in, out;          /* messages: from and to the program */
+	struct record_reader reader;    /* messages: of what goes to the program */
+
+	/* The handle: which of its calls said EAGAIN, and whether its descriptor shows that it can go on. */
+	bool adopting;                  /* what the program wrote into its descriptor is still taken */
+	bool wants_read, wants_write, notified;
+	bool in_message;                /* sending: a part of a message has been written */
+};
+
+#endif

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The handle face: bytes copied by the program's threads. */
+#include "driver/face_handle.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "core/record.h"
+
+#define IOV_MOST        16u
+#define SEND_MIN_BYTES  4096u   /* with less room than that, a larger send waits */
+
+void face_handle_adopt(struct endpoint *ep)
+{
+	pthread_mutex_lock(&ep->lock);
+	ep->face.kind = FACE_COPY;
+	ep->face.adopting = true;
+	ep->face.wants_read = true;
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_post(ep);
+}
+
+void face_handle_adopted(struct endpoint *ep)
+{
+	pthread_mutex_lock(&ep->lock);
+	ep->face.adopting = false;
+	pthread_mutex_unlock(&ep->lock);
+}
+
+int face_handle_collect(struct hawser *h)
+{
+	struct early **end = &h->early;
+	bool messages = h->endpoint->messages;
+
+	for (;;) {
+		char none;
+		ssize_t length = messages ? recv(h->fd, &none, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT) :
+					    65536;
+		if (length <= 0)
+			return 0;
+		struct early *early = malloc(sizeof *early + (size_t)length);
+		if (!early)
+			return -ENOMEM;
+		length = recv(h->fd, early->bytes, (size_t)length, MSG_DONTWAIT);
+		if (length <= 0) {
+			free(early);
+			return 0;
+		}
+		early->next = NULL;
+		early->length = (size_t)length;
+		early->at = 0;
+		*end = early;
+		end = &early->next;
+	}
+}
+
+void face_handle_free_early(struct hawser *h)
+{
+	while (h->early) {
+		struct early *early = h->early;
+
+		h->early = early->next;
+		free(early);
+	}
+}
+
+/* --- under the lock, either side --- */
+
+static bool can_send(const struct endpoint *ep)
+{
+	/* Less than that may be all there ever is in a small buffer: then it is enough when it is empty. */
+	return session_room(ep->session) >= SEND_MIN_BYTES || session_unacknowledged(ep->session) == 0;
+}
+
+void face_handle_notify(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+	bool over = !ep->session || session_state(ep->session) == SESSION_RESET;
+
+	if (f->kind != FACE_COPY || f->fd < 0 || f->notified)
+		return;
+	if (!over && !(f->wants_read && (session_readable(ep->session) > 0 ||
+					 session_receive_ended(ep->session))) &&
+	    !(f->wants_write && can_send(ep)))
+		return;
+	if (send(f->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+		f->notified = true;
+}
+
+/* The engine has something to write because of what the program did. */
+static void kick_if_needed(struct endpoint *ep)
+{
+	if (ep->session && session_next_writer(ep->session, clock_now()))
+		endpoint_kick(ep);
+}
+
+static void clear_notifier(struct hawser *h)
+{
+	char bytes[64];
+
+	if (!h->endpoint->face.notified || !h->endpoint->session)
+		return;         /* over: it stays readable */
+	while (recv(h->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	h->endpoint->face.notified = false;
+}
+
+static void wait_changed(struct endpoint *ep)
+{
+	pthread_cond_wait(&ep->changed, &ep->lock);
+}
+
+/* --- sending --- */
+
+/* The caller's bytes, from the front on. */
+struct cursor {
+	const struct iovec *iov;
+	size_t at;              /* in iov[0] */
+	size_t left;
+};
+
+static int cursor_init(struct cursor *c, const struct iovec *iov, int count)
+{
+	*c = (struct cursor){ .iov = iov };
+	if (count < 0 || count > IOV_MAX)
+		return -EINVAL;
+	for (int i = 0; i < count; i++) {
+		if (__builtin_add_overflow(c->left, iov[i].iov_len, &c->left))
+			return -EINVAL;
+	}
+	return c->left > SSIZE_MAX ? -EINVAL : 0;
+}
+
+/* The next piece, at most `most` long, which is not more than is left. */
+static struct iovec cursor_piece(struct cursor *c, size_t most)
+{
+	assert(most > 0 && most <= c->left);
+	while (c->at == c->iov->iov_len) {
+		c->iov++;
+		c->at = 0;
+	}
+	size_t length = c->iov->iov_len - c->at;
+	struct iovec piece = {
+		.iov_base = (char *)c->iov->iov_base + c->at,
+		.iov_len = length < most ? length : most,
+	};
+	c->at += piece.iov_len;
+	c->left -= piece.iov_len;
+	return piece;
+}
+
+static void cursor_copy_out(struct cursor *from, uint8_t *to, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		struct iovec piece = cursor_piece(from, length - done);
+
+		memcpy(to + done, piece.iov_base, piece.iov_len);
+		done += piece.iov_len;
+	}
+}
+
+static void cursor_copy_in(struct cursor *to, const uint8_t *from, size_t length)
+{
+	for (size_t done = 0; done < length;) {
+		struct iovec piece = cursor_piece(to, length - done);
+
+		memcpy(piece.iov_base, from + done, piece.iov_len);
+		done += piece.iov_len;
+	}
+}
+
+/* Puts up to `want` bytes of the cursor into the session; the space has been looked at. */
+static size_t put_cursor(struct endpoint *ep, struct cursor *from, size_t want)
+{
+	struct iovec space[IOV_MOST];
+	size_t done = 0;
+
+	endpoint_lend(ep);
+	unsigned count = session_send_space(ep->session, want, space, IOV_MOST);
+	for (unsigned i = 0; i < count; i++) {
+		cursor_copy_out(from, space[i].iov_base, space[i].iov_len);
+		done += space[i].iov_len;
+	}
+	if (count > 0)
+		session_send_commit(ep->session, done, clock_now());
+	return done;
+}
+
+static void put_bytes(struct endpoint *ep, const uint8_t *bytes, size_t length)
+{
+	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
+	struct cursor from;
+
+	cursor_init(&from, &iov, 1);
+	while (from.left > 0)
+		put_cursor(ep, &from, from.left);
+}
+
+static size_t send_stream_some(struct endpoint *ep, struct cursor *from)
+{
+	return from->left ? put_cursor(ep, from, from->left) : 0;
+}
+
+/* One part of a message, as large as there is room for. *ended: the message is all in. */
+static size_t send_part(struct endpoint *ep, struct cursor *from, bool more, bool *ended)
+{
+	uint8_t header[RECORD_HEADER_BYTES];
+	size_t want = from->left < RECORD_PART_MAX ? from->left : RECORD_PART_MAX;
+	size_t fits = endpoint_fits(ep, sizeof header + want);
+
+	if (fits < sizeof header + (from->left ? 1 : 0))
+		return 0;
+	size_t part = fits - sizeof header;
+	bool last = part == from->left && !more;
+	record_header_encode(header, (uint32_t)part, !last);
+	put_bytes(ep, header, sizeof header);
+	for (size_t left = part; left > 0;)
+		left -= put_cursor(ep, from, left);
+	if (last)
+		session_send_boundary(ep->session);
+	ep->face.in_message = !last;
+	*ended = last || (more && from->left == 0);
+	return part;
+}
+
+/* What a call on a session that did not end cleanly says: why the dial failed, or that it was reset. */
+static int broken(const struct endpoint *ep)
+{
+	return ep->stage == ENDPOINT_OVER && !ep->established && ep->failure.error ? -ep->failure.error :
+										    -ECONNRESET;
+}
+
+static int send_error(const struct endpoint *ep)
+{
+	if (ep->session && session_state(ep->session) != SESSION_RESET)
+		return session_send_finished(ep->session) ? -EPIPE : 0;
+	if (!ep->session && ep->last.state == SESSION_CLOSED)
+		return -EPIPE;
+	return broken(ep);
+}
+
+static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
+{
+	struct endpoint *ep = h->endpoint;
+	bool more = flags & HAWSER_MORE, ended = false;
+	ssize_t sent = 0;
+
+	if (from->left == 0 && (!ep->messages || more))
+		return send_error(ep);
+	while (!ended) {
+		int error = send_error(ep);
+
+		if (error < 0)
+			return sent > 0 && !ep->messages ? sent : error;
+		size_t step = 0;
+		if (can_send(ep))
+			step = ep->messages ? send_part(ep, from, more, &ended) :
+					      send_stream_some(ep, from);
+		sent += (ssize_t)step;
+		if (ended || (!ep->messages && from->left == 0))
+			break;
+		if (step > 0) {
+			kick_if_needed(ep);
+			continue;
+		}
+		if (flags & HAWSER_DONTWAIT) {
+			ep->face.wants_write = true;
+			clear_notifier(h);
+			return sent > 0 ? sent : -EAGAIN;
+		}
+		endpoint_kick(ep);
+		wait_changed(ep);
+	}
+	return sent;
+}
+
+ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, int flags)
+{
+	struct endpoint *ep = h->endpoint;
+	struct cursor from;
+	int error = cursor_init(&from, iov, count);
+
+	if (error < 0)
+		return error;
+	if (flags & ~(HAWSER_DONTWAIT | HAWSER_MORE))
+		return -EINVAL;
+	pthread_mutex_lock(&h->sending);
+	pthread_mutex_lock(&ep->lock);
+	ssize_t sent = send_locked(h, &from, flags);
+	kick_if_needed(ep);
+	pthread_mutex_unlock(&ep->lock);
+	pthread_mutex_unlock(&h->sending);
+	return sent;
+}
+
+int face_handle_shutdown(struct hawser *h)
+{
+	struct endpoint *ep = h->endpoint;
+	int error = 0;
+
+	pthread_mutex_lock(&h->sending);
+	pthread_mutex_lock(&ep->lock);
+	if (ep->session && session_state(ep->session) != SESSION_RESET)
+		session_send_finish(ep->session, clock_now());
+	else
+		error = ep->last.state == SESSION_CLOSED ? 0 : -ECONNRESET;
+	endpoint_kick(ep);
+	pthread_mutex_unlock(&ep->lock);
+	pthread_mutex_unlock(&h->sending);
+	return error;
+}
+
+/* --- receiving --- */
+
+static size_t receive_early(struct hawser *h, struct cursor *to, bool *ended)
+{
+	struct early *early = h->early;
+	size_t left = early->length - early->at;
+	size_t step = left < to->left ? left : to->left;
+
+	cursor_copy_in(to, early->bytes + early->at, step);
+	early->at += step;
+	if (early->at < early->length)
+		return step;
+	*ended = h->endpoint->messages;
+	h->early = early->next;
+	free(early);
+	return step;
+}
+
+/* What the descriptor face had gathered of a message when it became a handle. */
+static size_t receive_parcel(struct endpoint *ep, struct cursor *to, bool *ended)
+{
+	struct parcel *p = &ep->face.out;
+	size_t left = p->length - p->at;
+	size_t step = left < to->left ? left : to->left;
+
+	cursor_copy_in(to, p->bytes + p->at, step);
+	p->at += step;
+	if (p->at == p->length) {
+		*ended = p->whole;
+		p->length = p->at = 0;
+		p->whole = false;
+	}
+	return step;
+}
+
+static size_t receive_stream_some(struct endpoint *ep, struct cursor *to)
+{
+	struct iovec iov[IOV_MOST];
+	size_t done = 0;
+	unsigned count = session_receive_peek(ep->session, iov, IOV_MOST);
+
+	for (unsigned i = 0; i < count && to->left > 0; i++) {
+		size_t step = iov[i].iov_len < to->left ? iov[i].iov_len : to->left;
+
+		cursor_copy_in(to, iov[i].iov_base, step);
+		done += step;
+	}
+	if (done > 0)
+		session_receive_consume(ep->session, done, clock_now());
+	return done;
+}
+
+/* Bytes of one message. *ended: it ended with them. -EPROTO: the session has been reset. */
+static ssize_t receive_message_some(struct endpoint *ep, struct cursor *to, bool *ended)
+{
+	struct record_reader *r = &ep->face.reader;
+	size_t done = 0;
+	struct iovec iov;
+
+	while (!*ended && session_receive_peek(ep->session, &iov, 1) == 1) {
+		size_t header, payload;
+		bool end;
+
+		if (record_reader_feed(r, iov.iov_base, iov.iov_len, &header, &payload, &end) < 0) {
+			session_reset(ep->session, REASON_PROTOCOL_ERROR, clock_now());
+			return -EPROTO;
+		}
+		size_t step = payload < to->left ? payload : to->left;
+		cursor_copy_in(to, (uint8_t *)iov.iov_base + header, step);
+		session_receive_consume(ep->session, header + step, clock_now());
+		if (step > 0 || (payload == 0 && end))
+			*ended = record_reader_took(r, step);
+		done += step;
+		if (to->left == 0 && !*ended)
+			break;
+	}
+	return (ssize_t)done;
+}
+
+/* The session says nothing more: 0 at a clean end, -EAGAIN not yet, else the error. */
+static ssize_t receive_nothing(struct endpoint *ep)
+{
+	bool between = !ep->messages || record_reader_between(&ep->face.reader);
+
+	if (ep->session && (session_state(ep->session) != SESSION_RESET || session_receive_ended(ep->session))) {
+		if (!session_receive_ended(ep->session))
+			return -EAGAIN;
+		if (!between) {
+			session_reset(ep->session, REASON_PROTOCOL_ERROR, clock_now());
+			endpoint_kick(ep);
+			return -ECONNRESET;
+		}
+		return 0;
+	}
+	if (!ep->session && ep->last.state == SESSION_CLOSED && between)
+		return 0;
+	return broken(ep);
+}
+
+static ssize_t receive_some(struct hawser *h, struct cursor *to, bool *ended)
+{
+	struct endpoint *ep = h->endpoint;
+
+	if (h->early)
+		return (ssize_t)receive_early(h, to, ended);
+	if (ep->face.out.length > 0)
+		return (ssize_t)receive_parcel(ep, to, ended);
+	if (!ep->session)
+		return 0;
+	return ep->messages ? receive_message_some(ep, to, ended) :
+			      (ssize_t)receive_stream_some(ep, to);
+}
+
+static ssize_t receive_locked(struct hawser *h, struct cursor *to, bool wait, bool *ended)
+{
+	struct endpoint *ep = h->endpoint;
+
+	for (;;) {
+		ssize_t got = receive_some(h, to, ended);
+
+		if (got != 0 || *ended)
+			return got;
+		got = receive_nothing(ep);
+		if (got != -EAGAIN)
+			return got;
+		if (!wait) {
+			ep->face.wants_read = true;
+			clear_notifier(h);
+			return got;
+		}
+		kick_if_needed(ep);
+		wait_changed(ep);
+	}
+}
+
+ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count, int *flags)
+{
+	struct endpoint *ep = h->endpoint;
+	bool ended = false;
+	struct cursor to;
+	int error = cursor_init(&to, iov, count);
+
+	if (error < 0)
+		return error;
+	if (flags && (*flags & ~(HAWSER_DONTWAIT | HAWSER_END)))
+		return -EINVAL;
+	if (to.left == 0)
+		return ep->messages ? -EINVAL : 0;
+	pthread_mutex_lock(&h->receiving);
+	pthread_mutex_lock(&ep->lock);
+	ssize_t got = receive_locked(h, &to, !(flags && (*flags & HAWSER_DONTWAIT)), &ended);
+	kick_if_needed(ep);
+	pthread_mutex_unlock(&ep->lock);
+	pthread_mutex_unlock(&h->receiving);
+	if (flags && got >= 0)
+		*flags = (*flags & ~HAWSER_END) | (ended ? HAWSER_END : 0);
+	return got;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handle face: the program's threads copy bytes into and out of the session, under the endpoint's
+ * lock, and tell the engine when that gave it something to do. The descriptor that came with the
+ * session serves as notifier.
+ */
+#ifndef HAWSER_DRIVER_FACE_HANDLE_H
+#define HAWSER_DRIVER_FACE_HANDLE_H
+
+#include "driver/endpoint.h"
+
+/* What the program's end of the descriptor still held when it became a handle: read first. */
+struct early {
+	struct early *next;
+	size_t length, at;
+	uint8_t bytes[];        /* messages: one whole message */
+};
+
+struct hawser {
+	struct endpoint *endpoint;      /* held */
+	int fd;                         /* the program's end */
+	pthread_mutex_t sending, receiving;     /* one call at a time in each direction */
+	struct early *early;
+};
+
+/* Engine thread: the session's face is a handle from now on; its socket carries no more bytes out. */
+void face_handle_adopt(struct endpoint *ep);
+/* Engine thread, when what the program had written before is taken. */
+void face_handle_adopted(struct endpoint *ep);
+
+/* The program's thread: takes out of h->fd what had been put into it. 0 or -ENOMEM. */
+int face_handle_collect(struct hawser *h);
+void face_handle_free_early(struct hawser *h);
+
+/* The program's threads: as the public functions, with -errno. */
+ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, int flags);
+ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count, int *flags);
+int face_handle_shutdown(struct hawser *h);
+
+/* Engine thread, under ep->lock: makes the notifier readable when a call that said EAGAIN can go on. */
+void face_handle_notify(struct endpoint *ep);
+
+#endif

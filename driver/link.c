@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One path of an endpoint: bytes between the core and a carrier. */
+#include "driver/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+/* Per turn of the loop, so that one fast path does not hold up the others. */
+#define READ_TURN_BYTES  (1u << 20)
+#define READ_TURN_ROUNDS 64u
+#define IOV_MOST         64u
+
+/* How long a carrier whose CLOSE is written is kept for the peer to close its end. */
+#define FINISHING_NS (3 * NS_PER_S)
+
+/* A carrier on its own: what comes is thrown away until the peer's end. */
+struct finishing {
+	struct engine *engine;
+	struct carrier *carrier;
+	struct watch watch;
+	struct timer timer;
+};
+
+static void link_ready(struct watch *w, uint32_t events)
+{
+	struct link *l = container_of(w, struct link, watch);
+	struct endpoint *ep = l->endpoint;
+
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		l->readable = true;
+	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
+		pthread_mutex_lock(&ep->lock);
+		if (ep->session)
+			session_path_room(ep->session, &l->path, true);
+		pthread_mutex_unlock(&ep->lock);
+	}
+	endpoint_post(ep);
+}
+
+int link_new(struct endpoint *ep, const struct link_config *config, struct link **out)
+{
+	struct carrier *c = config->carrier;
+	struct link *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return -ENOMEM;
+	l->endpoint = ep;
+	l->carrier = c;
+	l->readable = true;
+	l->connects = config->connects;
+	l->replies_elsewhere = config->replies_elsewhere;
+	l->route = config->route;
+	l->meter.at = engine_now(ep->engine);
+	int error = watch_start(ep->engine, &l->watch, c->ops->descriptor(c),
+				EPOLLIN | EPOLLOUT | EPOLLRDHUP, link_ready);
+	if (error < 0) {
+		free(l);
+		return error;
+	}
+	*out = l;
+	return 0;
+}
+
+void link_free(struct link *l, bool abort)
+{
+	watch_stop(l->endpoint->engine, &l->watch);
+	l->carrier->ops->close(l->carrier, abort);
+	free(l);
+}
+
+static void finishing_end(struct finishing *f)
+{
+	watch_stop(f->engine, &f->watch);
+	timer_stop(f->engine, &f->timer);
+	f->carrier->ops->close(f->carrier, false);
+	free(f);
+}
+
+static void finishing_expired(struct timer *t, time_ns now)
+{
+	(void)now;
+	finishing_end(container_of(t, struct finishing, timer));
+}
+
+static void finishing_ready(struct watch *w, uint32_t events)
+{
+	struct finishing *f = container_of(w, struct finishing, watch);
+	char bytes[16384];
+	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof bytes };
+
+	(void)events;
+	for (unsigned i = 0; i < READ_TURN_ROUNDS; i++) {
+		ssize_t n = f->carrier->ops->receive(f->carrier, &iov, 1);
+
+		if (n == -EAGAIN)
+			return;
+		if (n <= 0)
+			break;
+	}
+	finishing_end(f);       /* also when the peer sends on and on: it has been told to stop */
+}
+
+void link_free_finishing(struct link *l)
+{
+	struct engine *e = l->endpoint->engine;
+	struct carrier *c = l->carrier;
+	struct finishing *f = calloc(1, sizeof *f);
+
+	if (!l->finished)
+		c->ops->finish(c);
+	watch_stop(e, &l->watch);
+	free(l);
+	if (!f) {
+		c->ops->close(c, false);
+		return;
+	}
+	f->engine = e;
+	f->carrier = c;
+	f->timer.expired = finishing_expired;
+	if (watch_start(e, &f->watch, c->ops->descriptor(c), EPOLLIN | EPOLLRDHUP,
+			finishing_ready) < 0 ||
+	    timer_start(e, &f->timer, engine_now(e) + FINISHING_NS) < 0)
+		finishing_end(f);
+}
+
+enum reason link_reason(int error)
+{
+	switch (error) {
+	case ECONNRESET:
+		return REASON_PATH_RESET;
+	case ECONNREFUSED:
+		return REASON_PATH_REFUSED;
+	case ETIMEDOUT:
+		return REASON_PATH_TIMED_OUT;
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EHOSTDOWN:
+		return REASON_PATH_UNREACHABLE;
+	case EACCES:
+	case EPERM:
+		return REASON_PATH_PERMISSION;
+	default:
+		return REASON_PATH_LOST;
+	}
+}
+
+static void lost(struct link *l, int error, bool ended)
+{
+	l->outcome = LINK_LOST;
+	l->error = error;
+	l->ended = ended;
+	l->readable = false;
+}
+
+/* After bytes have been given to the core: whether the peer closed this carrier. */
+static void look_closed(struct link *l)
+{
+	enum reason reason;
+
+	/* When a CLOSE or RESET of ours is queued it goes out first. */
+	if (session_path_closed_by_peer(&l->path, &reason) && !l->path.closing)
+		l->outcome = LINK_CLOSED_BY_PEER;
+}
+
+bool link_read(struct link *l, time_ns now)
+{
+	struct endpoint *ep = l->endpoint;
+	struct iovec iov[IOV_MOST];
+	size_t bytes = 0;
+
+	for (unsigned i = 0; l->readable && l->outcome == LINK_GOES_ON; i++) {
+		if (i == READ_TURN_ROUNDS || bytes >= READ_TURN_BYTES)
+			return true;
+		if (!endpoint_lend(ep))
+			return false;
+		unsigned used = session_place(ep->session, &l->path, iov, IOV_MOST);
+		if (used == 0)
+			return false;
+		ssize_t n = l->carrier->ops->receive(l->carrier, iov, used);
+		int error = session_arrived(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
+		if (n == -EAGAIN)
+			l->readable = false;
+		else if (n <= 0)
+			lost(l, (int)-n, n == 0 || n == -ECONNRESET || n == -EPIPE);
+		else if (error == -ENOMEM)
+			lost(l, ENOMEM, false);
+		else
+			look_closed(l);
+		bytes += n > 0 ? (size_t)n : 0;
+	}
+	return false;
+}
+
+/* It takes no more bytes; what the peer said last, a reset for example, may still be there to read. */
+static void broken_pipe(struct link *l, int error, time_ns now)
+{
+	l->readable = true;
+	while (link_read(l, now))
+		;
+	if (l->outcome == LINK_GOES_ON)
+		lost(l, error, error == EPIPE || error == ECONNRESET);
+}
+
+bool link_write(struct link *l, time_ns now)
+{
+	struct endpoint *ep = l->endpoint;
+	struct iovec iov[IOV_MOST];
+	size_t planned = 0;
+
+	unsigned used = session_plan(ep->session, &l->path, iov, IOV_MOST, now);
+	for (unsigned i = 0; i < used; i++)
+		planned += iov[i].iov_len;
+	ssize_t n = planned > 0 ? l->carrier->ops->send(l->carrier, iov, used) : 0;
+	session_wrote(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
+	if (n < (ssize_t)planned)
+		session_path_room(ep->session, &l->path, false);
+	if (n < 0 && n != -EAGAIN)
+		broken_pipe(l, (int)-n, now);
+	if (session_path_done(ep->session, &l->path) && !l->finished) {
+		l->finished = true;
+		l->carrier->ops->finish(l->carrier);
+	}
+	return planned > 0;
+}
+
+void link_report(struct link *l, time_ns now)
+{
+	struct carrier_report report;
+
+	l->carrier->ops->report(l->carrier, &report);
+	session_path_report(l->endpoint->session, &l->path, &report, now);
+}
+
+void link_backlog(struct link *l)
+{
+	uint32_t bytes = session_path_backlog(l->endpoint->session, &l->path);
+
+	/* Small changes are not worth a system call. */
+	if (bytes / 8 * 7 <= l->backlog_bytes && l->backlog_bytes <= bytes + bytes / 8)
+		return;
+	l->backlog_bytes = bytes;
+	l->carrier->ops->backlog(l->carrier, bytes);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One path of an endpoint: the core's struct path, and the carrier that moves its bytes. */
+#ifndef HAWSER_DRIVER_LINK_H
+#define HAWSER_DRIVER_LINK_H
+
+#include "driver/endpoint.h"
+
+/* How a link does not go on. */
+enum link_outcome {
+	LINK_GOES_ON,
+	LINK_LOST,              /* see error and ended */
+	LINK_CLOSED_BY_PEER,    /* by a CLOSE frame, and nothing is left to be said to it */
+};
+
+struct link {
+	struct path path;
+	struct endpoint *endpoint;
+	struct carrier *carrier;
+	struct watch watch;             /* on the carrier's descriptor */
+	bool readable;                  /* an edge seen, not used up */
+	bool finished;                  /* our CLOSE is written, and the carrier was told so */
+	uint32_t backlog_bytes;         /* as the carrier was told last */
+	enum link_outcome outcome;
+	int error;                      /* LOST: errno, 0 for a plain end */
+	bool ended;                     /* LOST: the peer's host closed it */
+	uint32_t connects;
+	bool replies_elsewhere;
+	struct carrier_route route;
+	struct {                        /* receiving rate, for people: measured between two looks */
+		time_ns at;
+		uint64_t bytes, rate;
+	} meter;
+};
+
+/* What is told to the dialler once the lock is let go. */
+struct lost_link {
+	struct lost_link *next;
+	uint16_t id;
+	enum reason reason;
+	int error;
+	bool ended, closed_by_peer;
+};
+
+/*
+ * Makes one and starts its watch; the session does not know it yet. The carrier stays the caller's on
+ * failure. `ready` of the watch sets readable or room and posts the endpoint.
+ */
+int link_new(struct endpoint *ep, const struct link_config *config, struct link **out);
+
+/* Stops the watch and frees; the carrier is closed (abort: dropping what is unsent), or left to finish. */
+void link_free(struct link *l, bool abort);
+void link_free_finishing(struct link *l);
+
+/* Under ep->lock. They read or write what there is, within a bound (true: there is more), and set outcome. */
+bool link_read(struct link *l, time_ns now);
+bool link_write(struct link *l, time_ns now);
+
+void link_report(struct link *l, time_ns now);
+/* Looks whether the core wants another backlog of the carrier. */
+void link_backlog(struct link *l);
+
+/* The reason for people of an errno that a carrier or a connect failed with. */
+enum reason link_reason(int error);
+
+#endif

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Redialling: whenever something may have changed, each want is looked at once and says when to look
+ * again. An outage is dialled at intervals that grow with it, never above a tenth of it (or 0.5 s).
+ */
+#include "driver/redial.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/address.h"
+#include "driver/changes.h"
+#include "driver/survey.h"
+
+#define INTERVAL_LEAST_NS   (400 * NS_PER_MS)
+#define INTERVAL_SHARE      12                  /* of the outage: one part in so many */
+/* A link that fell silent is not dialled afresh before this long: most silences end by themselves. */
+#define SILENCE_LEAST_NS    (200 * NS_PER_MS)
+/* Connected, so the network is proved: the peer gets this long to answer the JOIN. */
+#define ANSWER_PATIENCE_NS  (2 * NS_PER_S)
+/* An address that leads to another host is asked again this rarely, while the session has a path. */
+#define STRANGER_INTERVAL_NS (60 * NS_PER_S)
+
+static void join_event(struct greeting *g, enum greeting_event event);
+static void look(struct dialler *d, time_ns now);
+
+static time_ns later(time_ns a, time_ns b)
+{
+	return a > b ? a : b;
+}
+
+static time_ns sooner(time_ns a, time_ns b)
+{
+	return a < b ? a : b;
+}
+
+/* How long after the start of one attempt the next one starts: with jitter, so that sessions spread. */
+static time_ns interval(time_ns outage_ns)
+{
+	time_ns whole = later(INTERVAL_LEAST_NS, outage_ns / INTERVAL_SHARE);
+	uint8_t jitter = 0;
+
+	/* Without randomness there is no jitter; nothing depends on it. */
+	(void)random_bytes(&jitter, sizeof jitter);
+	return whole - whole / 10 * jitter / 256;
+}
+
+struct want *redial_want(struct dialler *d, const struct pair_group *group)
+{
+	for (unsigned i = 0; i < d->want_count; i++)
+		if (pair_group_same(&d->want[i].group, group))
+			return &d->want[i];
+	return NULL;
+}
+
+static bool has_group(const struct pairs *pairs, const struct pair_group *group)
+{
+	for (unsigned i = 0; i < pairs->count; i++)
+		if (pair_group_same(&pairs->pair[i].group, group))
+			return true;
+	return false;
+}
+
+/* A free want: one never used, or one whose network is gone and that holds nothing. NULL: none. */
+static struct want *free_want(struct dialler *d, const struct pairs *pairs)
+{
+	if (d->want_count < d->options.paths_max)
+		return &d->want[d->want_count++];
+	for (unsigned i = 0; i < d->want_count; i++) {
+		struct want *want = &d->want[i];
+
+		if (want->link < 0 && !want->attempt && !has_group(pairs, &want->group))
+			return want;
+	}
+	return NULL;
+}
+
+/* Takes in networks that are new. */
+static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
+{
+	for (unsigned i = 0; i < pairs->count; i++) {
+		const struct pair *pair = &pairs->pair[i];
+		struct want *want;
+
+		if (!pair->primary || redial_want(d, &pair->group))
+			continue;
+		/* No network at this moment is no reason for a path that would share one later. */
+		if (pair->group.host == PAIR_GROUP_ROUTING && d->want_count > 0)
+			continue;
+		want = free_want(d, pairs);
+		if (!want)
+			return;
+		*want = (struct want){
+			.group = pair->group,
+			.pair = *pair,
+			.link = -1,
+			.lost_at = now,
+			.next_at = now,
+			.reason = REASON_PATH_DIALLING,
+		};
+	}
+}
+
+static int survey_now(struct dialler *d, struct pairs *pairs, time_ns now)
+{
+	struct remote remote[REMOTES_MAX];
+	int err;
+
+	for (unsigned i = 0; i < d->peer_count; i++)
+		remote[i] = d->peer[i].remote;
+	err = survey(pairs, &d->options, remote, d->peer_count);
+	if (err == 0)
+		merge(d, pairs, now);
+	return err;
+}
+
+/* The want's next pair, and how many it has; 0: its network leads nowhere now. */
+static unsigned choose_pair(struct want *want, const struct pairs *pairs)
+{
+	const struct pair *of_group[PAIRS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < pairs->count; i++)
+		if (pair_group_same(&pairs->pair[i].group, &want->group))
+			of_group[count++] = &pairs->pair[i];
+	if (count > 0)
+		want->pair = *of_group[want->turn % count];
+	want->choices = count;
+	return count;
+}
+
+static struct peer_address *peer_of(struct dialler *d, const struct want *want)
+{
+	for (unsigned i = 0; i < d->peer_count; i++)
+		if (address_same(&d->peer[i].remote.address, &want->pair.route.remote))
+			return &d->peer[i];
+	return NULL;
+}
+
+/* Since when there has been no link at all; now when there is one. */
+static time_ns alone_since(const struct dialler *d, time_ns now)
+{
+	time_ns last = 0;
+
+	for (unsigned i = 0; i < d->want_count; i++)
+		last = later(last, d->want[i].link >= 0 ? now : d->want[i].lost_at);
+	return last;
+}
+
+/* Refusals further apart than attempts are, are not one row: something else happened between them. */
+static time_ns row_gap(const struct dialler *d, time_ns now)
+{
+	time_ns outage = now - alone_since(d, now);
+
+	return later(d->options.refused_timeout_ns / 2, 2 * (INTERVAL_LEAST_NS + outage / INTERVAL_SHARE));
+}
+
+/* A refusal is the word of the peer's host; that one network does not lead there says nothing against it. */
+static void note_refusal(struct dialler *d, struct peer_address *peer, time_ns now)
+{
+	if (peer->refused_since == 0 || now - peer->refused_at > row_gap(d, now))
+		peer->refused_since = now;
+	peer->refused_at = now;
+}
+
+static void note_failure(struct dialler *d, struct want *want, const struct attempt_failure *failure,
+			 time_ns now)
+{
+	struct peer_address *peer = peer_of(d, want);
+	bool stranger = failure->reason == REASON_PATH_OTHER_HOST;
+
+	want->reason = failure->reason;
+	want->error = failure->error;
+	want->turn++;
+	want->strangers = stranger ? want->strangers + 1 : 0;
+	if (peer && (stranger || failure->reason == REASON_PATH_REFUSED))
+		note_refusal(d, peer, now);
+}
+
+static void end_attempt(struct want *want)
+{
+	attempt_free(want->attempt);
+	want->attempt = NULL;
+}
+
+static bool offer_join(struct dialler *d, struct want *want, time_ns now)
+{
+	struct link_view views[PATHS_MAX];
+	int err = attempt_offer(want->attempt, true, want->link, endpoint_links(d->endpoint, views) == 0);
+	struct attempt_failure failure;
+
+	if (err == 0)
+		return true;
+	failure = attempt_failure_of(err);
+	end_attempt(want);
+	note_failure(d, want, &failure, now);
+	return false;
+}
+
+static void begin_attempt(struct dialler *d, struct want *want, time_ns outage_ns, time_ns now)
+{
+	struct pairs pairs;
+	int err = survey_now(d, &pairs, now);
+
+	want->started = now;
+	want->next_at = now + interval(outage_ns);
+	if (err == 0 && choose_pair(want, &pairs) == 0)
+		err = -ENODEV;
+	if (err == 0)
+		err = attempt_new(d, &want->pair, join_event, &want->attempt);
+	if (err < 0) {
+		struct attempt_failure failure = attempt_failure_of(err);
+
+		note_failure(d, want, &failure, now);
+	}
+}
+
+/* How long the attempt may still take. */
+static time_ns attempt_limit(const struct want *want)
+{
+	const struct attempt *a = want->attempt;
+
+	if (a->order > 0)
+		return a->connected_at + ANSWER_PATIENCE_NS;
+	/* Not while an answer of a peer as far away as it was could still be under way. */
+	return later(want->next_at, a->started + want->rtt_ns + want->rtt_ns / 2 + 50 * NS_PER_MS);
+}
+
+/*
+ * One want. view: its link, or NULL. alive: links of the session that are not silent. Returns when to
+ * look again.
+ */
+static time_ns look_at(struct dialler *d, struct want *want, const struct link_view *view, unsigned alive,
+		       time_ns now)
+{
+	time_ns since = view ? view->silent_since : want->lost_at;
+	time_ns due = view ? since + SILENCE_LEAST_NS : since;
+
+	if (view && view->silent_since == 0) {
+		end_attempt(want);
+		want->next_at = sooner(want->next_at, want->started + INTERVAL_LEAST_NS);
+		return TIME_NEVER;
+	}
+	if (want->attempt) {
+		struct attempt_failure late = attempt_failure_of(-ETIMEDOUT);
+		time_ns limit = attempt_limit(want);
+
+		if (now < limit)
+			return limit;
+		end_attempt(want);
+		note_failure(d, want, &late, now);
+	}
+	due = later(due, want->next_at);
+	if (alive > 0 && want->strangers > 0 && want->strangers >= want->choices)
+		due = later(due, want->started + STRANGER_INTERVAL_NS);
+	if (alive > 0 && endpoint_state(d->endpoint) != SESSION_OPEN)
+		return TIME_NEVER;
+	if (now < due)
+		return due;
+	begin_attempt(d, want, now - since, now);
+	return want->attempt ? attempt_limit(want) : want->next_at;
+}
+
+static const struct link_view *find_view(const struct link_view *views, unsigned count, int link)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (views[i].id == link)
+			return &views[i];
+	return NULL;
+}
+
+/* When every address will have refused for long enough; TIME_NEVER: one does not, or a link is there. */
+static time_ns refused_until(const struct dialler *d, time_ns now)
+{
+	time_ns last = alone_since(d, now);
+
+	if (d->options.refused_timeout_ns == TIME_NEVER)
+		return TIME_NEVER;
+	for (unsigned i = 0; i < d->want_count; i++)
+		if (d->want[i].link >= 0)
+			return TIME_NEVER;
+	for (unsigned i = 0; i < d->peer_count; i++) {
+		const struct peer_address *peer = &d->peer[i];
+
+		if (peer->refused_since == 0 || now - peer->refused_at > row_gap(d, now))
+			return TIME_NEVER;
+		last = later(last, peer->refused_since);
+	}
+	return last + d->options.refused_timeout_ns;
+}
+
+static void give_up(struct dialler *d)
+{
+	struct failure failure;
+
+	failure_set(&failure, ECONNRESET, "%s: %s", d->name, reason_text(REASON_REFUSED_EVERYWHERE));
+	endpoint_fail(d->endpoint, REASON_REFUSED_EVERYWHERE, &failure);
+}
+
+static void look(struct dialler *d, time_ns now)
+{
+	struct link_view views[PATHS_MAX];
+	unsigned count, alive = 0;
+	time_ns next;
+
+	if (d->race || d->want_count == 0)
+		return;
+	next = refused_until(d, now);
+	if (now >= next) {
+		give_up(d);
+		return;
+	}
+	count = endpoint_links(d->endpoint, views);
+	for (unsigned i = 0; i < count; i++)
+		alive += views[i].silent_since == 0;
+	for (unsigned i = 0; i < d->want_count; i++) {
+		struct want *want = &d->want[i];
+		const struct link_view *view = find_view(views, count, want->link);
+
+		if (want->link >= 0 && !view) {
+			want->link = -1;
+			want->lost_at = now;
+		}
+		next = sooner(next, look_at(d, want, view, alive, now));
+	}
+	/* No memory for a timer: the hooks, which the session's own deadlines call, look again. */
+	(void)timer_start(d->engine, &d->timer, next);
+}
+
+static void expired(struct timer *t, time_ns now)
+{
+	look(container_of(t, struct dialler, timer), now);
+}
+
+static void look_soon(struct task *t)
+{
+	struct dialler *d = container_of(t, struct dialler, look);
+
+	look(d, engine_now(d->engine));
+}
+
+void redial_soon(struct dialler *d)
+{
+	engine_post(d->engine, &d->look);
+}
+
+static struct want *want_of(struct dialler *d, const struct attempt *a)
+{
+	for (unsigned i = 0; i < d->want_count; i++)
+		if (d->want[i].attempt == a)
+			return &d->want[i];
+	assert(!"every attempt after the race has its want");
+	return NULL;
+}
+
+static void joined(struct dialler *d, struct want *want, time_ns now)
+{
+	struct attempt *a = want->attempt;
+	struct peer_address *peer = peer_of(d, want);
+	uint16_t id = a->path_id;
+	time_ns rtt_ns = handshake_rtt_ns(&a->greeting.handshake);
+	int err;
+
+	want->attempt = NULL;
+	err = attempt_attach(a, want->link, (unsigned)(want - d->want), want->connects + 1);
+	if (err < 0) {
+		struct attempt_failure failure = attempt_failure_of(err);
+
+		note_failure(d, want, &failure, now);
+		return;
+	}
+	want->link = id;
+	want->rtt_ns = rtt_ns;
+	want->connects++;
+	want->strangers = 0;
+	want->reason = REASON_NONE;
+	want->error = 0;
+	if (peer)
+		peer->refused_since = 0;
+}
+
+static void join_event(struct greeting *g, enum greeting_event event)
+{
+	struct attempt *a = container_of(g, struct attempt, greeting);
+	struct dialler *d = a->dialler;
+	struct want *want = want_of(d, a);
+	struct attempt_failure failure;
+	time_ns now = engine_now(d->engine);
+
+	switch (event) {
+	case GREETING_CONNECTED:
+		a->order = 1;
+		a->connected_at = now;
+		(void)offer_join(d, want, now);
+		break;
+	case GREETING_DECIDE:
+		assert(!"a JOIN is confirmed by the handshake itself");
+		break;
+	case GREETING_DONE:
+		joined(d, want, now);
+		break;
+	case GREETING_FAILED:
+		failure = attempt_failure(a);
+		end_attempt(want);
+		note_failure(d, want, &failure, now);
+		break;
+	}
+	redial_soon(d);
+}
+
+void redial_adopt(struct want *want, struct attempt *a)
+{
+	want->attempt = a;
+	want->pair = a->pair;
+	want->started = a->started;
+	want->next_at = a->started + INTERVAL_LEAST_NS;
+	a->greeting.event = join_event;
+	if (a->order > 0)
+		(void)offer_join(a->dialler, want, engine_now(a->dialler->engine));
+}
+
+void redial_begin(struct dialler *d, const struct pairs *pairs, time_ns now)
+{
+	d->timer.expired = expired;
+	d->look.run = look_soon;
+	merge(d, pairs, now);
+}
+
+void redial_networks_changed(struct dialler *d)
+{
+	time_ns now = engine_now(d->engine);
+	struct pairs pairs;
+
+	if (d->race || d->want_count == 0 || survey_now(d, &pairs, now) < 0)
+		return;
+	for (unsigned i = 0; i < d->want_count; i++) {
+		struct want *want = &d->want[i];
+
+		/* Not more often than the shortest interval, however fast a network flaps. */
+		want->next_at = sooner(want->next_at, later(now, want->started + INTERVAL_LEAST_NS));
+	}
+	redial_soon(d);
+}
+
+void dialler_link_lost(struct endpoint *ep, uint16_t id, enum reason reason, int error, bool ended,
+		       bool closed_by_peer)
+{
+	struct dialler *d = ep->dialler;
+	time_ns now = engine_now(d->engine);
+
+	(void)ended;
+	for (unsigned i = 0; i < d->want_count; i++) {
+		struct want *want = &d->want[i];
+
+		if (want->link != id)
+			continue;
+		want->link = -1;
+		want->lost_at = now;
+		want->reason = closed_by_peer ? REASON_PATH_CLOSED_BY_PEER : reason;
+		want->error = error < 0 ? -error : error;
+		/* At once, unless it comes up only to be lost again. */
+		want->next_at = later(now, want->started + INTERVAL_LEAST_NS);
+	}
+	redial_soon(d);
+}
+
+void dialler_consider(struct endpoint *ep, time_ns now)
+{
+	(void)now;
+	if (ep->dialler->want_count > 0)
+		redial_soon(ep->dialler);
+}
+
+static void describe(struct hawser_path_info *info, const struct pair *pair)
+{
+	memset(info, 0, sizeof *info);
+	info->id = PATH_ID_NONE;
+	info->state = HAWSER_PATH_DOWN;
+	snprintf(info->carrier, sizeof info->carrier, "%s", carrier_tcp.name);
+	memcpy(info->interface, pair->group.interface, sizeof info->interface);
+	address_text(&pair->route.remote, info->remote, sizeof info->remote);
+	if (pair->route.local.ss_family != AF_UNSPEC)
+		address_text_host(&pair->route.local, info->local, sizeof info->local);
+}
+
+unsigned dialler_paths(struct endpoint *ep, struct hawser_path_info *paths, unsigned max)
+{
+	const struct dialler *d = ep->dialler;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < d->want_count && count < max; i++) {
+		const struct want *want = &d->want[i];
+
+		if (want->link >= 0)
+			continue;
+		describe(&paths[count], &want->pair);
+		paths[count].reason = want->reason == REASON_NONE ? REASON_PATH_DIALLING : want->reason;
+		paths[count].error = want->error;
+		paths[count].connects = want->connects;
+		paths[count].state_age_ns = (uint64_t)(engine_now(d->engine) - want->lost_at);
+		count++;
+	}
+	for (unsigned i = 0; i < d->insecure_count && count < max; i++) {
+		const struct pair pair = { .route.remote = d->insecure[i] };
+
+		describe(&paths[count], &pair);
+		paths[count].reason = REASON_PATH_INSECURE;
+		count++;
+	}
+	return count;
+}
+
+void dialler_free(struct endpoint *ep)
+{
+	struct dialler *d = ep->dialler;
+
+	if (!d)
+		return;
+	ep->dialler = NULL;
+	changes_leave(d);
+	resolve_cancel(d->resolve);
+	race_free(d);
+	for (unsigned i = 0; i < d->want_count; i++)
+		end_attempt(&d->want[i]);
+	timer_stop(d->engine, &d->timer);
+	engine_unpost(d->engine, &d->start);
+	if (d->look.run)
+		engine_unpost(d->engine, &d->look);
+	explicit_bzero(d, sizeof *d);
+	free(d);
+}

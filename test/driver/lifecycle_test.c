@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of hawser(7): what close, shutdown, exit, _exit, crash, fork, daemon, exec and SCM_RIGHTS do. */
+#include "ends.h"
+
+#include <fcntl.h>
+#include <sys/uio.h>
+
+#define LOTS (8u << 20)
+
+/* The test's process is the peer, which listens; the child does what the line of the table says. */
+static char address[32];
+static int listening;
+
+static int accept_one(void)
+{
+	int fd = accept(listening, NULL, NULL);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+/* --- close and shutdown --- */
+
+static void closes(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	write_content(fd, LOTS, 1);
+	CHECK_EQ(close(fd), 0);
+}
+
+/* All arrives, then the end, although the program is gone long before. */
+static void close_delivers(void)
+{
+	pid_t pid = child(closes, NULL);
+	int fd = accept_one();
+
+	read_content(fd, LOTS, 1);
+	read_end(fd);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+static void shuts_and_reads(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	write_content(fd, LOTS, 1);
+	CHECK_EQ(shutdown(fd, SHUT_WR), 0);
+	read_content(fd, LOTS, 2);
+	read_end(fd);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_error(fd), 0);
+	close(fd);
+}
+
+/* Half-close keeps its meaning: the other direction goes on. */
+static void shutdown_is_half_close(void)
+{
+	pid_t pid = child(shuts_and_reads, NULL);
+	int fd = accept_one();
+
+	read_content(fd, LOTS, 1);
+	read_end(fd);
+	write_content(fd, LOTS, 2);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+static void leaves_unread(void *unused)
+{
+	int fd = dial_there("stream", address);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	(void)unused;
+	write_content(fd, LOTS, 1);
+	CHECK_EQ(poll(&p, 1, -1), 1);
+	close(fd);
+}
+
+/* Closed with bytes unread: what was written arrives all the same, then the peer is told by a reset. */
+static void close_with_unread_bytes(void)
+{
+	pid_t pid = child(leaves_unread, NULL);
+	int fd = accept_one();
+
+	write_content(fd, 1000, 2);
+	read_content(fd, LOTS, 1);
+	read_end(fd);
+	expect_exit(pid, 0);
+	close(fd);
+}
+
+/* --- exit, _exit, crash --- */
+
+static void exits_open(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	write_content(fd, LOTS, 1);
+	exit(0);        /* without close */
+}
+
+static void exit_delivers(void)
+{
+	pid_t pid = child(exits_open, NULL);
+	int fd = accept_one();
+
+	read_content(fd, LOTS, 1);
+	read_end(fd);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+/* The reader begins only when the writer's process is gone. */
+static void exit_delivers_to_a_slow_reader(void)
+{
+	hawser_options *o = hawser_options_new();
+	pid_t pid = child(exits_open, NULL);
+	int fd = accept_one();
+
+	hawser_options_free(o);
+	/* What does not fit in the buffers yet has to be read before the writer can leave. */
+	read_content(fd, LOTS / 2, 1);
+	expect_exit_later:
+	(void)0;
+	uint8_t *rest = malloc(LOTS / 2);
+	CHECK(rest);
+	size_t have = 0;
+	while (have < LOTS / 2) {
+		ssize_t n = read(fd, rest + have, LOTS / 2 - have);
+		CHECK(n > 0);
+		have += (size_t)n;
+	}
+	verify(rest, have, LOTS / 2, 1);
+	free(rest);
+	read_end(fd);
+	close(fd);
+	expect_exit(pid, 0);
+	if (0)
+		goto expect_exit_later;
+}
+
+static void exits_at_once(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	_exit(0);
+}
+
+/* Also for a program that only reads, and never a clean end. */
+static void quick_exit_is_a_reset(void)
+{
+	pid_t pid = child(exits_at_once, NULL);
+	int fd = accept_one();
+
+	read_reset(fd);
+	CHECK_EQ(hawser_error(fd), ECONNRESET);
+	expect_exit(pid, 0);
+	close(fd);
+}
+
+static void crashes(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	raise(SIGKILL);
+}
+
+static void crash_is_a_reset(void)
+{
+	pid_t pid = child(crashes, NULL);
+	int fd = accept_one();
+	char why[256] = "";
+
+	read_reset(fd);
+	CHECK(hawser_reason(fd, why, sizeof why) > 0);
+	CHECK(strstr(why, "vanished") || strstr(why, "reset"));
+	expect_signal(pid, SIGKILL);
+	close(fd);
+}
+
+/* --- abort --- */
+
+static void aborts(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_abort(fd), 0);
+	read_reset(fd);
+	CHECK_EQ(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+	CHECK_EQ(hawser_error(fd), ECONNRESET);
+	close(fd);
+}
+
+static void abort_is_a_reset_at_both_ends(void)
+{
+	pid_t pid = child(aborts, NULL);
+	int fd = accept_one();
+
+	read_reset(fd);
+	CHECK_EQ(hawser_error(fd), ECONNRESET);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+/* --- fork, exec, daemon, SCM_RIGHTS: other processes use the session, its process serves it --- */
+
+static void uses_inherited(void *argument)
+{
+	int fd = *(int *)argument;
+	struct hawser_info info;
+	char peer[64];
+
+	CHECK_EQ(hawser_info(fd, &info, sizeof info), 0);
+	CHECK_EQ(info.state, HAWSER_ESTABLISHED);
+	CHECK(hawser_peer(fd, peer, sizeof peer) > 0);
+	CHECK(strncmp(peer, "127.0.0.1:", 10) == 0);
+	write_content(fd, LOTS, 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	read_content(fd, LOTS, 2);
+}
+
+/* The child inherited it; the parent's engine serves it. */
+static void forks(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	expect_exit(child(uses_inherited, &fd), 0);
+	close(fd);
+}
+
+static void fork_shares(void)
+{
+	pid_t pid = child(forks, NULL);
+	int fd = accept_one();
+
+	read_content(fd, LOTS, 1);
+	write_content(fd, LOTS, 2);
+	read_end(fd);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+/* A child that dials for itself has an engine of its own. */
+static void forks_and_dials(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	expect_exit(child(closes, NULL), 0);
+	close(fd);
+}
+
+static void fork_then_own_engine(void)
+{
+	pid_t pid = child(forks_and_dials, NULL);
+	int first = accept_one(), second = accept_one();
+
+	read_content(second, LOTS, 1);
+	read_end(second);
+	read_end(first);
+	close(first);
+	close(second);
+	expect_exit(pid, 0);
+}
+
+struct leave {
+	int fd;
+	int told;
+};
+
+static void reads_reset_later(void *argument)
+{
+	const struct leave *l = argument;
+	char byte;
+
+	CHECK_EQ(write(l->fd, "c", 1), 1);
+	while (read(l->told, &byte, 1) > 0)
+		;
+	read_reset(l->fd);
+}
+
+static void exits_while_child_holds(void *argument)
+{
+	int *told = argument;
+	struct leave l = { .fd = dial_there("stream", address), .told = told[0] };
+
+	fflush(NULL);
+	if (fork() == 0) {
+		close(told[1]);
+		reads_reset_later(&l);
+		CHECK_EQ(write(3 + 0 * l.fd, "", 0) == 0 || 1, 1);
+		_exit(0);
+	}
+}
+
+/* The engine ends with its process: a child that still holds the session reads a reset. */
+static void parent_exit_resets_child(void)
+{
+	int told[2];
+
+	CHECK_EQ(pipe(told), 0);
+	pid_t pid = child(exits_while_child_holds, told);
+	close(told[1]);
+	int fd = accept_one();
+	char byte;
+
+	CHECK_EQ(read(fd, &byte, 1), 1);
+	/* The end or a reset, depending on who is faster; then nothing can be sent any more. */
+	(void)!read(fd, &byte, 1);
+	close(told[0]);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+static void execs(void *unused)
+{
+	int fd = dial_there("stream", address);
+	char command[64];
+
+	(void)unused;
+	CHECK_EQ(fcntl(fd, F_SETFD, 0), 0);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	/* What is executed reads an error, not an end. */
+	snprintf(command, sizeof command, "if cat <&%d; then exit 1; else exit 0; fi 2>/dev/null", fd);
+	execl("/bin/sh", "sh", "-c", command, NULL);
+	_exit(9);
+}
+
+static void exec_is_a_reset(void)
+{
+	pid_t pid = child(execs, NULL);
+	int fd = accept_one();
+
+	read_reset(fd);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+static void becomes_daemon(void *unused)
+{
+	(void)unused;
+	CHECK_EQ(daemon(1, 1), 0);
+	closes(NULL);           /* after daemon(3) all is as ever */
+}
+
+static void daemon_then_dial(void)
+{
+	pid_t pid = child(becomes_daemon, NULL);
+	int fd = accept_one();
+
+	expect_exit(pid, 0);
+	read_content(fd, LOTS, 1);
+	read_end(fd);
+	close(fd);
+}
+
+static void send_descriptor(int over, int fd)
+{
+	char byte = 'f', control[CMSG_SPACE(sizeof fd)] = { 0 };
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control,
+	};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof fd);
+	memcpy(CMSG_DATA(c), &fd, sizeof fd);
+	CHECK_EQ(sendmsg(over, &message, 0), 1);
+}
+
+static void uses_passed(void *argument)
+{
+	int over = *(int *)argument, fd;
+	char byte, control[CMSG_SPACE(sizeof fd)];
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control,
+	};
+
+	CHECK_EQ(recvmsg(over, &message, 0), 1);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+	uses_inherited(&fd);
+	close(fd);
+}
+
+static void passes(void *unused)
+{
+	int pair[2];
+
+	(void)unused;
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	pid_t pid = child(uses_passed, &pair[1]);
+	int fd = dial_there("stream", address);
+	send_descriptor(pair[0], fd);
+	close(fd);              /* the other process's is the last one */
+	expect_exit(pid, 0);
+}
+
+static void passed_descriptor(void)
+{
+	pid_t pid = child(passes, NULL);
+	int fd = accept_one();
+
+	read_content(fd, LOTS, 1);
+	write_content(fd, LOTS, 2);
+	read_end(fd);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+/* --- a rude closefrom --- */
+
+static void closes_everything(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	for (int i = 3; i < 256; i++)
+		if (i != fd)
+			close(i);
+	write_content(fd, LOTS, 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	int other = dial_there("stream", address);
+	close(other);
+	close(fd);
+}
+
+static void closefrom_does_not_hurt(void)
+{
+	pid_t pid = child(closes_everything, NULL);
+	int fd = accept_one();
+
+	read_content(fd, LOTS, 1);
+	int other = accept_one();
+	read_end(other);
+	read_end(fd);
+	close(other);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+/* --- the listener's side --- */
+
+struct reader {
+	int told, fd;
+};
+
+static void server_reads(void *argument)
+{
+	int *report = argument;
+	char here[32];
+	int l = listen_here("stream", here);
+
+	CHECK_EQ(write(report[1], here, sizeof here), sizeof here);
+	int fd = accept(l, NULL, NULL);
+	read_reset(fd);
+	CHECK_EQ(hawser_error(fd), ECONNRESET);
+}
+
+static void dies_after_dial(void *argument)
+{
+	int fd = dial_there("stream", argument);
+
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	_exit(0);
+}
+
+/* A server that only reads what it accepted by plain accept(2). */
+static void reading_server_sees_reset(void)
+{
+	int report[2];
+	char there[32];
+
+	CHECK_EQ(pipe(report), 0);
+	pid_t server = child(server_reads, report);
+	CHECK_EQ(read(report[0], there, sizeof there), sizeof there);
+	pid_t dialler = child(dies_after_dial, there);
+	expect_exit(dialler, 0);
+	expect_exit(server, 0);
+	close(report[0]);
+	close(report[1]);
+}
+
+static void closed_listener_refuses(void)
+{
+	char here[32];
+	int l = listen_here("stream", here);
+
+	close(l);
+	/* The engine hears of it at once, but not within this call. */
+	for (int i = 0; i < 200; i++) {
+		int fd = hawser_dial(here, NULL);
+
+		if (fd < 0)
+			break;
+		close(fd);
+		CHECK(i < 199);
+		usleep(10000);
+	}
+	CHECK(errno == ECONNREFUSED || errno == ECONNRESET);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	alarm(120);
+	signal(SIGPIPE, SIG_IGN);
+	/* Children are made before this process has an engine of its own only where it does not matter. */
+	RUN(reading_server_sees_reset);
+	listening = listen_here("stream", address);
+	RUN(close_delivers);
+	RUN(shutdown_is_half_close);
+	RUN(close_with_unread_bytes);
+	RUN(exit_delivers);
+	RUN(exit_delivers_to_a_slow_reader);
+	RUN(quick_exit_is_a_reset);
+	RUN(crash_is_a_reset);
+	RUN(abort_is_a_reset_at_both_ends);
+	RUN(fork_shares);
+	RUN(fork_then_own_engine);
+	RUN(parent_exit_resets_child);
+	RUN(exec_is_a_reset);
+	RUN(daemon_then_dial);
+	RUN(passed_descriptor);
+	RUN(closefrom_does_not_hurt);
+	RUN(closed_listener_refuses);
+	return 0;
+}

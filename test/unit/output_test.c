@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes on a carrier: whole frames, in order, however few bytes it takes at a time. */
+#include "test/solo.h"
+#include "test/test.h"
+#include "test/world.h"
+
+#define LIMIT (1u << 20)
+
+static struct solo *solo_with_paths(enum session_mode mode, unsigned paths)
+{
+	struct session_config config = world_config(mode);
+	struct solo *solo;
+
+	config.receive_limit_bytes = config.send_limit_bytes = LIMIT;
+	solo = solo_new(&config, LIMIT);
+	for (unsigned i = 0; i < paths; i++) {
+		struct solo_frame frame;
+
+		solo_path(solo, i, 10 * NS_PER_MS, true);
+		solo_carry_all(solo);
+		while (solo_take(solo, i, &frame))
+			;
+	}
+	return solo;
+}
+
+static void check_all_taken(const struct solo *solo, unsigned index)
+{
+	CHECK_EQ(solo->out[index].parsed, solo->out[index].length);
+}
+
+/* The union of what came on all paths, each byte checked by solo_take. */
+static uint64_t covered(struct solo *solo, unsigned paths, bool *fin)
+{
+	static struct range storage[1000];
+	struct ranges got;
+	struct solo_frame frame;
+	uint64_t start, end;
+
+	ranges_init(&got, storage, 1000);
+	for (unsigned i = 0; i < paths; i++) {
+		while (solo_take_type(solo, i, FRAME_DATA, &frame)) {
+			solo_data_range(&frame, &start, &end);
+			CHECK_EQ(ranges_add(&got, start, end), 0);
+			if (frame.header.flags & FRAME_FLAG_FIN)
+				*fin = true;
+		}
+		check_all_taken(solo, i);
+	}
+	CHECK(got.count <= 1);
+	return ranges_covered_until(&got, 0);
+}
+
+/* First so many bytes, then the rest in pieces of that size: every border is hit. */
+static void partial_writes_at_every_count(void)
+{
+	for (size_t most = 1; most < 300; most += most < 60 ? 1 : 7) {
+		struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+		bool fin = false;
+
+		solo_write(solo, 200);
+		CHECK_EQ(solo_data(solo, 0, 0, 10, true), 0);
+		session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+		session_send_finish(solo->s, solo->now);
+		for (unsigned turns = 0; session_next_writer(solo->s, solo->now) != NULL; turns++) {
+			CHECK(solo_carry(solo, 0, most) > 0);
+			CHECK(turns < 1000);
+		}
+		CHECK_EQ(covered(solo, 1, &fin), 200);
+		CHECK(fin);
+		CHECK_EQ(solo->path[0].stream_bytes_sent, 200);
+		CHECK_EQ(solo->path[0].health.sent_bytes, solo->out[0].length);
+		CHECK_EQ(solo->path[0].duplicate_bytes_sent, 0);
+		solo_free(solo);
+	}
+}
+
+/* Large frames over several blocks, in odd pieces; what was planned and not begun is planned anew. */
+static void large_writes_in_pieces(void)
+{
+	static const size_t pieces[] = { 1, 15, 16, 17, 4096, 65536, 100000 };
+
+	for (unsigned k = 0; k < 7; k++) {
+		struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+		bool fin = false;
+
+		solo->path[0].health.rate_bytes = 1000000000;
+		solo_write(solo, 300000);
+		solo_carry(solo, 0, pieces[k]);
+		CHECK_EQ(solo_carry(solo, 0, 0), 0);
+		solo_carry(solo, 0, 70000);
+		solo_carry_all(solo);
+		CHECK_EQ(covered(solo, 1, &fin), 300000);
+		CHECK_EQ(solo->s->sender.duplicate_bytes, 0);
+		CHECK_EQ(flight_top(&solo->s->sender.flight), 300000);
+		solo_free(solo);
+	}
+}
+
+/* What was only planned leaves no trace. */
+static void nothing_written_is_nothing_sent(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 2);
+
+	solo_write(solo, 100000);
+	CHECK_EQ(solo_carry(solo, 0, 0), 0);
+	CHECK_EQ(flight_top(&solo->s->sender.flight), 0);
+	CHECK_EQ(solo->s->sender.flight.count, 0);
+	solo_free(solo);
+}
+
+/*
+ * A frame is half written when its range is acknowledged through another path: the rest must come
+ * from the tail, byte for byte, at every place where it can break, and the window must go on.
+ */
+static void a_half_written_frame_keeps_its_tail(void)
+{
+	for (size_t written = 1; written < 5016; written += written < 40 ? 1 : 311) {
+		struct solo *solo = solo_with_paths(MODE_DUPLICATE, 2);
+		struct solo_frame frame;
+		uint64_t start, end;
+
+		solo_write(solo, 5000);
+		CHECK_EQ(solo_carry(solo, 0, written), written);
+		session_path_room(solo->s, &solo->path[0], false);
+		solo_carry_all(solo);
+		CHECK_EQ(solo_ack(solo, 1, 5000, NULL, 0), 0);
+		CHECK_EQ(session_unacknowledged(solo->s), 0);
+		CHECK_EQ(solo->s->sender.buffer.table.held, 0);
+		CHECK(written == 5016 || solo->path[0].out.tail != NULL);
+		/* Newer bytes follow behind the tail. */
+		solo_write(solo, 5000);
+		session_path_room(solo->s, &solo->path[0], true);
+		while (session_next_writer(solo->s, solo->now) == &solo->path[0])
+			CHECK(solo_carry(solo, 0, 100) > 0);
+		CHECK(solo->path[0].out.tail == NULL);
+		CHECK(solo_take_type(solo, 0, FRAME_DATA, &frame));
+		solo_data_range(&frame, &start, &end);
+		CHECK_EQ(start, 0);
+		CHECK_EQ(end, 5000);
+		CHECK(solo_take_type(solo, 0, FRAME_DATA, &frame));
+		solo_data_range(&frame, &start, &end);
+		CHECK_EQ(start, 5000);
+		check_all_taken(solo, 0);
+		solo_free(solo);
+	}
+}
+
+/* The acknowledgement ends inside the half written frame. */
+static void a_tail_acknowledged_in_part(void)
+{
+	struct solo *solo = solo_with_paths(MODE_DUPLICATE, 2);
+	bool fin = false;
+
+	solo_write(solo, 8000);
+	solo_carry(solo, 0, 1000);
+	session_path_room(solo->s, &solo->path[0], false);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 1, 3000, NULL, 0), 0);
+	CHECK_EQ(solo_ack(solo, 1, 6000, NULL, 0), 0);
+	session_path_room(solo->s, &solo->path[0], true);
+	solo_carry_all(solo);
+	CHECK_EQ(covered(solo, 1, &fin), 8000);
+	solo_free(solo);
+}
+
+/* Without a block for the tail the bytes stay where they are, and are freed by a later ACK. */
+static void no_memory_for_a_tail(void)
+{
+	struct solo *solo = solo_with_paths(MODE_DUPLICATE, 2);
+	struct frame_ack ack = { .cumulative = 5000 };
+	bool fin = false;
+	void *block;
+
+	solo_write(solo, 5000);
+	solo_carry(solo, 0, 1016);
+	session_path_room(solo->s, &solo->path[0], false);
+	solo_carry_all(solo);
+	while ((block = session_reclaim(solo->s)) != NULL) {
+		free(block);
+		solo->blocks--;
+	}
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	CHECK_EQ(session_unacknowledged(solo->s), 4000);
+	session_path_room(solo->s, &solo->path[0], true);
+	solo_carry_all(solo);
+	CHECK_EQ(covered(solo, 1, &fin), 5000);
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	CHECK_EQ(session_unacknowledged(solo->s), 0);
+	solo_free(solo);
+}
+
+/* A path that is down needs no tail, also when it stays in the session. */
+static void no_tail_for_a_lost_path(void)
+{
+	struct solo *solo = solo_with_paths(MODE_DUPLICATE, 2);
+
+	solo_write(solo, 5000);
+	solo_carry(solo, 0, 1016);
+	solo_carry_all(solo);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	CHECK_EQ(solo_ack(solo, 1, 5000, NULL, 0), 0);
+	CHECK(solo->path[0].out.tail == NULL);
+	CHECK_EQ(session_unacknowledged(solo->s), 0);
+	solo_free(solo);
+}
+
+static void control_goes_before_data(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct solo_frame frame;
+
+	solo_write(solo, 100000);
+	CHECK_EQ(solo_data(solo, 0, 0, 10, false), 0);
+	solo->path[0].ping_due = true;
+	session_ask_mode(solo->s, MODE_DUPLICATE, solo->now);
+	solo_carry(solo, 0, SIZE_MAX);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_ACK);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_PING);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_MODE);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_DATA);
+	solo_free(solo);
+}
+
+/* Control frames that come up while a DATA frame is half written go right behind it. */
+static void control_waits_for_half_a_frame(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct solo_frame frame;
+
+	solo_write(solo, 30000);
+	solo_carry(solo, 0, 100);
+	session_ask_mode(solo->s, MODE_DUPLICATE, solo->now);
+	solo_carry_all(solo);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_DATA);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_MODE);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_DATA);
+	solo_free(solo);
+}
+
+/* After CLOSE or RESET nothing: whatever was queued, and whatever the peer asks then. */
+static void check_last(struct solo *solo, enum frame_type type)
+{
+	struct frame_ping ping = { .token = 1 };
+	uint8_t bytes[64];
+	struct solo_frame frame;
+	unsigned last = 0;
+
+	for (unsigned i = 0; i < 3; i++)
+		CHECK_EQ(solo_feed(solo, 0, bytes, frame_ping_encode(bytes, sizeof bytes, &ping)), 0);
+	session_ask_mode(solo->s, MODE_STRIPE, solo->now);
+	CHECK(!session_path_done(solo->s, &solo->path[0]));
+	solo->now += NS_PER_S;
+	session_tick(solo->s, solo->now);
+	while (session_next_writer(solo->s, solo->now) != NULL)
+		CHECK(solo_carry(solo, 0, 7) > 0);
+	while (solo_take(solo, 0, &frame))
+		last = frame.header.type;
+	CHECK_EQ(last, type);
+	check_all_taken(solo, 0);
+	CHECK(session_path_done(solo->s, &solo->path[0]));
+	CHECK_EQ(solo_carry(solo, 0, SIZE_MAX), 0);
+	CHECK(session_deadline(solo->s, solo->now) > solo->now);
+}
+
+static void fill_notes(struct solo *solo)
+{
+	struct frame_pong pong = { .token = 0 };
+	uint8_t note[PATH_NOTE_BYTES];
+
+	for (unsigned i = 0; i < PATH_NOTES_MAX; i++)
+		path_queue_note(&solo->path[0], note, frame_pong_encode(note, sizeof note, &pong));
+}
+
+static void reset_is_the_last_frame(void)
+{
+	for (size_t half = 0; half < 200; half += 50) {
+		struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+
+		solo_write(solo, 30000);
+		solo_carry(solo, 0, half);
+		fill_notes(solo);
+		session_reset(solo->s, REASON_ABORTED, solo->now);
+		check_last(solo, FRAME_RESET);
+		solo_free(solo);
+	}
+}
+
+static void close_is_the_last_frame(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+
+	solo_write(solo, 30000);
+	session_send_finish(solo->s, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_data(solo, 0, 0, 10, true), 0);
+	fill_notes(solo);
+	CHECK_EQ(solo_ack(solo, 0, 30001, NULL, 0), 0);
+	CHECK_EQ(session_state(solo->s), SESSION_FINISHED);
+	/* A copy that comes late wants an ACK, which must not follow. */
+	CHECK_EQ(solo_data(solo, 0, 0, 10, true), 0);
+	check_last(solo, FRAME_CLOSE);
+	solo_free(solo);
+}
+
+/* A wish that waits is replaced by a newer one. */
+static void the_newest_mode_counts(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct solo_frame frame;
+	uint8_t mode = 99;
+
+	for (unsigned i = 0; i < 9; i++)
+		session_ask_mode(solo->s, (enum session_mode)(i % 4), solo->now);
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	solo_carry_all(solo);
+	while (solo_take_type(solo, 0, FRAME_MODE, &frame))
+		mode = frame.payload[0];
+	CHECK_EQ(mode, MODE_BACKUP);
+	solo_free(solo);
+}
+
+/* FIN alone, FIN with bytes, FIN of an empty stream; nothing beyond the peer's limit. */
+static void the_end_of_the_stream(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	bool fin = false;
+
+	session_send_finish(solo->s, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(covered(solo, 1, &fin), 0);
+	CHECK(fin);
+	solo_free(solo);
+
+	fin = false;
+	solo = solo_with_paths(MODE_STRIPE, 1);
+	solo->s->sender.peer_limit = 500;
+	solo_write(solo, 501);
+	session_send_finish(solo->s, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(covered(solo, 1, &fin), 500);
+	CHECK(!fin);
+	solo->s->sender.peer_limit = 501;
+	solo_carry_all(solo);
+	CHECK(covered(solo, 1, &fin) == 0 && fin);
+	CHECK_EQ(flight_top(&solo->s->sender.flight), 502);
+	solo_free(solo);
+}
+
+int main(void)
+{
+	RUN(partial_writes_at_every_count);
+	RUN(large_writes_in_pieces);
+	RUN(nothing_written_is_nothing_sent);
+	RUN(a_half_written_frame_keeps_its_tail);
+	RUN(a_tail_acknowledged_in_part);
+	RUN(no_memory_for_a_tail);
+	RUN(no_tail_for_a_lost_path);
+	RUN(control_goes_before_data);
+	RUN(control_waits_for_half_a_frame);
+	RUN(reset_is_the_last_frame);
+	RUN(close_is_the_last_frame);
+	RUN(the_newest_mode_counts);
+	RUN(the_end_of_the_stream);
+	return 0;
+}

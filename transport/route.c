@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* RTM_GETROUTE: see rtnetlink(7). */
+#include "transport/route.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ANSWER_MAX 4096u
+
+struct question {
+	struct nlmsghdr header;
+	struct rtmsg route;
+	uint8_t attributes[128];
+};
+
+static void put(struct question *question, unsigned short type, const void *bytes, size_t length)
+{
+	struct rtattr *attribute =
+		(struct rtattr *)((uint8_t *)question + NLMSG_ALIGN(question->header.nlmsg_len));
+
+	attribute->rta_type = type;
+	attribute->rta_len = (unsigned short)RTA_LENGTH(length);
+	memcpy(RTA_DATA(attribute), bytes, length);
+	question->header.nlmsg_len = (uint32_t)(NLMSG_ALIGN(question->header.nlmsg_len) +
+						RTA_ALIGN(attribute->rta_len));
+}
+
+static const void *raw(const struct sockaddr_storage *address, size_t *length)
+{
+	if (address->ss_family == AF_INET) {
+		*length = 4;
+		return &((const struct sockaddr_in *)address)->sin_addr;
+	}
+	*length = 16;
+	return &((const struct sockaddr_in6 *)address)->sin6_addr;
+}
+
+static void ask(struct question *question, const struct sockaddr_storage *remote,
+		const struct sockaddr_storage *local, unsigned interface_index)
+{
+	size_t length;
+	const void *bytes = raw(remote, &length);
+
+	memset(question, 0, sizeof *question);
+	question->header.nlmsg_len = NLMSG_LENGTH(sizeof question->route);
+	question->header.nlmsg_type = RTM_GETROUTE;
+	question->header.nlmsg_flags = NLM_F_REQUEST;
+	question->header.nlmsg_seq = 1;
+	question->route.rtm_family = (unsigned char)remote->ss_family;
+	question->route.rtm_dst_len = (unsigned char)(length * 8);
+	/* Without it the kernel takes any address for a neighbour when an interface is named. */
+	if (interface_index != 0)
+		question->route.rtm_flags = RTM_F_FIB_MATCH;
+	put(question, RTA_DST, bytes, length);
+	if (local && local->ss_family == remote->ss_family) {
+		bytes = raw(local, &length);
+		question->route.rtm_src_len = (unsigned char)(length * 8);
+		put(question, RTA_SRC, bytes, length);
+	}
+	if (interface_index != 0)
+		put(question, RTA_OIF, &interface_index, sizeof interface_index);
+}
+
+static int read_answer(struct route_answer *out, struct nlmsghdr *header, size_t length)
+{
+	struct route_answer answer = { 0 };
+	struct rtmsg *route = NLMSG_DATA(header);
+	struct rtattr *attribute = RTM_RTA(route);
+	size_t left;
+
+	if (!NLMSG_OK(header, length))
+		return -EIO;
+	if (header->nlmsg_type == NLMSG_ERROR)
+		return ((struct nlmsgerr *)NLMSG_DATA(header))->error;
+	if (header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len < NLMSG_LENGTH(sizeof *route))
+		return -EIO;
+	if (route->rtm_type != RTN_UNICAST && route->rtm_type != RTN_LOCAL)
+		return -ENETUNREACH;
+	answer.local = route->rtm_type == RTN_LOCAL;
+	left = header->nlmsg_len - NLMSG_LENGTH(sizeof *route);
+	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
+		if (attribute->rta_type == RTA_OIF)
+			memcpy(&answer.interface_index, RTA_DATA(attribute), sizeof(uint32_t));
+		if (attribute->rta_type == RTA_GATEWAY || attribute->rta_type == RTA_VIA)
+			answer.gateway = true;
+	}
+	*out = answer;
+	return 0;
+}
+
+int route_ask(struct route_answer *out, const struct sockaddr_storage *remote,
+	      const struct sockaddr_storage *local, unsigned interface_index)
+{
+	struct question question;
+	union {
+		struct nlmsghdr header;
+		uint8_t bytes[ANSWER_MAX];
+	} answer;
+	ssize_t length;
+	int fd, err;
+
+	if (remote->ss_family != AF_INET && remote->ss_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	ask(&question, remote, local, interface_index);
+	length = send(fd, &question, question.header.nlmsg_len, 0);
+	if (length >= 0)
+		length = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
+	err = length < 0 ? -errno : read_answer(out, &answer.header, (size_t)length);
+	close(fd);
+	return err;
+}

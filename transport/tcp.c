@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TCP carrier: one non-blocking connection, bound to its source address and interface, with
+ * little unsent data in the kernel.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "transport/carrier.h"
+#include "transport/route.h"
+
+#define BACKLOG_BYTES  65536u
+/* The session decides when a path is dead; the kernel would give up after a quarter of an hour. */
+#define USER_TIMEOUT_MS 86400000u
+/* How much unread input close() throws away, so that the kernel ends the connection without a reset. */
+#define DISCARD_ROUNDS 16u
+
+struct tcp {
+	struct carrier carrier;
+	int fd;
+	bool connected;
+	int failure;                    /* -errno of a failed connect; SO_ERROR tells it only once */
+	struct carrier_route route;     /* as far as it is known */
+};
+
+static struct tcp *tcp_of(struct carrier *c)
+{
+	assert(c->ops == &carrier_tcp);
+	return (struct tcp *)c;
+}
+
+static socklen_t length_of(const struct sockaddr_storage *address)
+{
+	return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+
+	if (address->ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+		       (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
+	return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+}
+
+static void set(int fd, int level, int name, int value)
+{
+	/* All of these are wishes: without them the connection works less well, but works. */
+	(void)setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static void tune(int fd)
+{
+	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, BACKLOG_BYTES);
+	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+	set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+}
+
+static int bind_interface(int fd, const char *interface)
+{
+	size_t length = strnlen(interface, IF_NAMESIZE - 1);
+
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)length) < 0 ? -errno : 0;
+}
+
+static struct tcp *tcp_new(int fd)
+{
+	struct tcp *tcp = calloc(1, sizeof *tcp);
+
+	if (tcp) {
+		tcp->carrier.ops = &carrier_tcp;
+		tcp->fd = fd;
+	}
+	return tcp;
+}
+
+/* Source address and interface as the route says, then connect. */
+static int begin(int fd, const struct carrier_route *route)
+{
+	int err;
+
+	if (route->interface[0]) {
+		err = bind_interface(fd, route->interface);
+		/* Not permitted: the source address alone decides, if the host routes by it. */
+		if (err < 0 && err != -EPERM)
+			return err;
+	}
+	if (route->local.ss_family != AF_UNSPEC) {
+		set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+		if (bind(fd, (const struct sockaddr *)&route->local, length_of(&route->local)) < 0)
+			return -errno;
+	}
+	if (connect(fd, (const struct sockaddr *)&route->remote, length_of(&route->remote)) < 0 &&
+	    errno != EINPROGRESS)
+		return -errno;
+	return 0;
+}
+
+static int tcp_open(struct carrier **out, const struct carrier_route *route)
+{
+	struct tcp *tcp;
+	int fd, err;
+
+	if (route->remote.ss_family != AF_INET && route->remote.ss_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	fd = socket(route->remote.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	if (fd < 0)
+		return -errno;
+	tune(fd);
+	err = begin(fd, route);
+	if (err < 0)
+		goto out;
+	tcp = tcp_new(fd);
+	if (!tcp) {
+		err = -ENOMEM;
+		goto out;
+	}
+	tcp->route = *route;
+	*out = &tcp->carrier;
+	return 0;
+out:
+	close(fd);
+	return err;
+}
+
+/* The interface by which the connection's first packet came in; 0: the kernel does not say. */
+static unsigned arrival_interface(int fd, int family)
+{
+	union {
+		struct cmsghdr header;
+		uint8_t bytes[256];
+	} control;
+	struct msghdr message = { .msg_control = &control };
+	socklen_t length = sizeof control;
+	bool v4 = family == AF_INET;
+	struct cmsghdr *c;
+
+	set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_2292PKTINFO, 1);
+	if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTOPTIONS : IPV6_2292PKTOPTIONS,
+		       &control, &length) < 0)
+		length = 0;
+	set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_2292PKTINFO, 0);
+	message.msg_controllen = length;
+	for (c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+		if (v4 && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(struct in_pktinfo)))
+			return (unsigned)((struct in_pktinfo *)CMSG_DATA(c))->ipi_ifindex;
+		if (!v4 && c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_2292PKTINFO &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(struct in6_pktinfo)))
+			return ((struct in6_pktinfo *)CMSG_DATA(c))->ipi6_ifindex;
+	}
+	return 0;
+}
+
+/*
+ * Binds an accepted connection to the interface it came in by, so that replies leave by it, provided
+ * that a route to the peer leaves there: on a host that answers by another interface than it is asked
+ * on, binding would cut the connection.
+ */
+static void bind_arrival(struct tcp *tcp)
+{
+	struct route_answer answer;
+	char name[IF_NAMESIZE];
+	unsigned index;
+
+	if (is_loopback(&tcp->route.local) || is_loopback(&tcp->route.remote))
+		return;
+	index = arrival_interface(tcp->fd, tcp->route.local.ss_family);
+	if (index == 0 || !if_indextoname(index, name))
+		return;
+	if (route_ask(&answer, &tcp->route.remote, &tcp->route.local, index) < 0 || answer.local)
+		return;
+	if (bind_interface(tcp->fd, name) == 0)
+		memcpy(tcp->route.interface, name, sizeof name);
+}
+
+static int tcp_adopt(struct carrier **out, int fd)
+{
+	struct tcp *tcp = tcp_new(fd);
+	socklen_t local_length = sizeof(struct sockaddr_storage), remote_length = local_length;
+	int err;
+
+	if (!tcp) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&tcp->route.local, &local_length) < 0 ||
+	    getpeername(fd, (struct sockaddr *)&tcp->route.remote, &remote_length) < 0) {
+		err = -errno;
+		close(fd);
+		free(tcp);
+		return err;
+	}
+	tcp->connected = true;
+	tune(fd);
+	bind_arrival(tcp);
+	*out = &tcp->carrier;
+	return 0;
+}
+
+/* A connect to a free port of this host can meet itself (simultaneous open): nobody listens there. */
+static bool met_itself(struct tcp *tcp)
+{
+	struct sockaddr_storage local, remote;
+	socklen_t local_length = sizeof local, remote_length = sizeof remote;
+
+	memset(&local, 0, sizeof local);
+	memset(&remote, 0, sizeof remote);
+	if (getsockname(tcp->fd, (struct sockaddr *)&local, &local_length) < 0 ||
+	    getpeername(tcp->fd, (struct sockaddr *)&remote, &remote_length) < 0)
+		return false;
+	return local_length == remote_length && memcmp(&local, &remote, local_length) == 0;
+}
+
+static int tcp_established(struct carrier *c)
+{
+	struct tcp *tcp = tcp_of(c);
+	struct sockaddr_storage peer;
+	socklen_t length = sizeof peer;
+	int error = 0;
+	socklen_t error_length = sizeof error;
+
+	if (tcp->connected || tcp->failure < 0)
+		return tcp->connected ? 1 : tcp->failure;
+	if (getsockopt(tcp->fd, SOL_SOCKET, SO_ERROR, &error, &error_length) < 0)
+		error = errno;
+	if (error == 0 && getpeername(tcp->fd, (struct sockaddr *)&peer, &length) < 0)
+		return 0;
+	if (error == 0 && met_itself(tcp))
+		error = ECONNREFUSED;
+	if (error != 0) {
+		tcp->failure = -error;
+		return tcp->failure;
+	}
+	length = sizeof tcp->route.local;
+	(void)getsockname(tcp->fd, (struct sockaddr *)&tcp->route.local, &length);
+	tcp->connected = true;
+	return 1;
+}
+
+static ssize_t tcp_send(struct carrier *c, const struct iovec *iov, unsigned count)
+{
+	struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = count };
+	ssize_t sent;
+
+	do
+		sent = sendmsg(tcp_of(c)->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : sent;
+}
+
+static ssize_t tcp_receive(struct carrier *c, const struct iovec *iov, unsigned count)
+{
+	ssize_t received;
+
+	do
+		received = readv(tcp_of(c)->fd, iov, (int)count);
+	while (received < 0 && errno == EINTR);
+	return received < 0 ? -errno : received;
+}
+
+static void tcp_report(struct carrier *c, struct carrier_report *report)
+{
+	struct tcp_info info;
+	socklen_t length = sizeof info;
+
+	memset(report, 0, sizeof *report);
+	report->ack_age_ns = -1;
+	memset(&info, 0, sizeof info);
+	/* Older kernels fill less: what is needed came with Linux 4.6. */
+	if (getsockopt(tcp_of(c)->fd, IPPROTO_TCP, TCP_INFO, &info, &length) < 0 ||
+	    length < offsetof(struct tcp_info, tcpi_notsent_bytes) + sizeof info.tcpi_notsent_bytes)
+		return;
+	report->known = true;
+	report->unsent_bytes = info.tcpi_notsent_bytes;
+	report->acked_bytes = info.tcpi_bytes_acked;
+	report->ack_age_ns = info.tcpi_last_ack_recv * NS_PER_MS;
+	report->rtt_ns = info.tcpi_rtt * NS_PER_US;
+}
+
+static void tcp_backlog(struct carrier *c, uint32_t bytes)
+{
+	set(tcp_of(c)->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes > INT32_MAX ? INT32_MAX : (int)bytes);
+}
+
+/* The interface that owns an address of this host; untouched when none does. */
+static void find_interface(char interface[IF_NAMESIZE], const struct sockaddr_storage *local)
+{
+	bool v4 = local->ss_family == AF_INET;
+	size_t at = v4 ? offsetof(struct sockaddr_in, sin_addr) : offsetof(struct sockaddr_in6, sin6_addr);
+	size_t length = v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
+	struct ifaddrs *all, *i;
+
+	if (getifaddrs(&all) < 0)
+		return;
+	for (i = all; i; i = i->ifa_next) {
+		if (i->ifa_addr && i->ifa_addr->sa_family == local->ss_family &&
+		    memcmp((char *)i->ifa_addr + at, (const char *)local + at, length) == 0) {
+			strncpy(interface, i->ifa_name, IF_NAMESIZE - 1);
+			interface[IF_NAMESIZE - 1] = 0;
+			break;
+		}
+	}
+	freeifaddrs(all);
+}
+
+static void tcp_route(struct carrier *c, struct carrier_route *route)
+{
+	struct tcp *tcp = tcp_of(c);
+
+	if (!tcp->route.interface[0] && tcp->connected) {
+		if (is_loopback(&tcp->route.local))
+			memcpy(tcp->route.interface, "lo", sizeof "lo");
+		else
+			find_interface(tcp->route.interface, &tcp->route.local);
+	}
+	*route = tcp->route;
+}
+
+static void tcp_finish(struct carrier *c)
+{
+	(void)shutdown(tcp_of(c)->fd, SHUT_WR);
+}
+
+/* Unread input would make the kernel reset the connection and drop what is unsent. */
+static void discard_input(int fd)
+{
+	char bytes[4096];
+
+	for (unsigned i = 0; i < DISCARD_ROUNDS; i++)
+		if (recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+			break;
+}
+
+static void tcp_close(struct carrier *c, bool abort)
+{
+	struct tcp *tcp = tcp_of(c);
+	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	if (abort)
+		(void)setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+	else
+		discard_input(tcp->fd);
+	close(tcp->fd);
+	free(tcp);
+}
+
+static int tcp_descriptor(struct carrier *c)
+{
+	return tcp_of(c)->fd;
+}
+
+const struct carrier_ops carrier_tcp = {
+	.kind = CARRIER_TCP,
+	.name = "tcp",
+	.ordered = true,
+	.open = tcp_open,
+	.adopt = tcp_adopt,
+	.established = tcp_established,
+	.send = tcp_send,
+	.receive = tcp_receive,
+	.report = tcp_report,
+	.backlog = tcp_backlog,
+	.route = tcp_route,
+	.finish = tcp_finish,
+	.close = tcp_close,
+	.descriptor = tcp_descriptor,
+};
