@@ -116,10 +116,15 @@ static void show(struct bars *bars, const char *headline, uint64_t done, uint64_
 		     bytes_text(all, sizeof all, (double)total), bars->per_s / 1e6);
 	else
 		line(bars, "%-12s %s  %.1f MB/s", headline, have, bars->per_s / 1e6);
+	/* A session that has ended has no paths any more: they stay as they were last seen. */
 	struct hawser_path_info paths[CHANNEL_PATHS_MAX];
 	unsigned count = channel_paths(bars->channel, paths, CHANNEL_PATHS_MAX);
-	for (unsigned i = 0; i < count; i++)
-		show_path(bars, &paths[i], ended);
+	if (count > 0) {
+		memcpy(bars->last, paths, count * sizeof *paths);
+		bars->last_count = count;
+	}
+	for (unsigned i = 0; i < bars->last_count; i++)
+		show_path(bars, &bars->last[i], ended);
 	while (bars->terminal && bars->lines < before)
 		line(bars, "%s", "");
 	bars->shown_ns = clock_ns();

@@ -31,6 +31,8 @@ struct bars {
 		uint64_t bytes;
 		double per_s;
 	} paths[CHANNEL_PATHS_MAX];
+	struct hawser_path_info last[CHANNEL_PATHS_MAX]; /* as they were last seen */
+	unsigned last_count;
 };
 
 void bars_init(struct bars *bars, const struct channel *channel);

@@ -5,6 +5,7 @@
  * progress and waits for both. The first that fails ends the session, and so the peer learns of it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -107,12 +108,31 @@ static bool write_output(struct cat *cat, const uint8_t *data, size_t length)
 	return true;
 }
 
+/*
+ * The peer has ended: so does standard output, now, for its reader may have something to say to
+ * that. The descriptor stays taken. A full disk or a quota may say so only when the last copy is
+ * closed.
+ */
+static bool end_output(struct cat *cat)
+{
+	int last = dup(STDOUT_FILENO);
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	bool fine = last >= 0 && null >= 0 && dup2(null, STDOUT_FILENO) >= 0;
+	if (last >= 0 && close(last) < 0)
+		fine = false;
+	if (!fine)
+		complain(&cat->common, "closing standard output: %s", strerror(errno));
+	if (null >= 0)
+		close(null);
+	return fine;
+}
+
 static bool carry_output(struct cat *cat, uint8_t *buffer)
 {
 	for (;;) {
 		ssize_t got = channel_recv(&cat->channel, buffer, BUFFER_BYTES);
 		if (got == 0)
-			return true;
+			return end_output(cat);
 		if (got < 0) {
 			channel_complain(&cat->channel, "receiving");
 			return false;
@@ -202,11 +222,6 @@ static int carry_all(struct cat *cat)
 		return STATUS_FAILED;
 	}
 	channel_close(&cat->channel);
-	/* What a full disk or a quota says only now. */
-	if (close(STDOUT_FILENO) < 0 && errno != EBADF) {
-		complain(&cat->common, "writing standard output: %s", strerror(errno));
-		return STATUS_FAILED;
-	}
 	return STATUS_FINE;
 }
 

@@ -105,6 +105,8 @@ static void write_panel(FILE *file, const struct demo *demo, unsigned index)
 	double bottom = ((demo->run_count - 1 - index) * PANEL_HEIGHT + 40.0 + FOOT_HEIGHT) / whole;
 	double height = (PANEL_HEIGHT - 40.0) / whole;
 	bool last = index == demo->run_count - 1;
+	char timeline[NAME_BYTES];
+	snprintf(timeline, sizeof timeline, "%s/%s.tsv", demo->directory, run->name);
 	write_labels(file, run, bottom, height, longest_s(demo) * 1.04);
 	fprintf(file, "set bmargin at screen %.4f\nset tmargin at screen %.4f\n", bottom,
 		bottom + height);
@@ -114,8 +116,12 @@ static void write_panel(FILE *file, const struct demo *demo, unsigned index)
 		fprintf(file,
 			"set key at screen 0.80,%.4f right top horizontal samplen 2 spacing 1.1\n",
 			1 - 58.0 / whole);
+	if (access(timeline, R_OK) < 0) {
+		fputs("plot -1 notitle\n", file);
+		return;
+	}
 	fprintf(file,
-		"plot '%s/%s.tsv' using 1:($2/1e6) with filledcurves y1=0 "
+		"plot '%s' using 1:($2/1e6) with filledcurves y1=0 "
 		"fillcolor '#e8eef7' notitle, "
 		"'' using 1:($2/1e6) with lines linewidth 3 "
 		"linecolor '#1f4e8c' title 'delivered in order', "
@@ -123,8 +129,10 @@ static void write_panel(FILE *file, const struct demo *demo, unsigned index)
 		"linecolor '#d9822b' title 'network 1', "
 		"'' using 1:(network2(0)/1e6) with lines linewidth 1.8 "
 		"linecolor '#2a9d8f' title 'network 2'\n"
-		"unset key\n",
-		demo->directory, run->name);
+		"unset key\n"
+		"unset label 1\n"
+		"unset label 2\n",
+		timeline);
 }
 
 /*

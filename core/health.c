@@ -153,6 +153,8 @@ int health_proven(struct health *h, uint64_t received_bytes, time_ns age_ns, tim
 
 void health_report(struct health *h, const struct carrier_report *report, time_ns now)
 {
+	if (report->known && report->acked_bytes > h->report.acked_bytes)
+		h->carried_at = now;
 	h->report = *report;
 	h->report_at = now;
 }

@@ -55,6 +55,7 @@ struct health {
 	uint64_t rate_bytes;            /* per second; 0: not known */
 	struct carrier_report report;
 	time_ns report_at;
+	time_ns carried_at;             /* when the carrier's acknowledged bytes were seen to grow */
 	struct health_stamp stamps[HEALTH_STAMPS];
 	unsigned stamps_count;
 };

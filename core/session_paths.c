@@ -209,9 +209,13 @@ time_ns session_path_silent_since(const struct session *s, const struct path *p,
 {
 	const struct health *h = &p->health;
 	time_ns due_at = health_due_at(h, s->sender.floor_ns);
+	time_ns wait_ns = h->state == HEALTH_SUSPECT ? REDIAL_SUSPECT_NS : REDIAL_SILENT_NS;
 
 	if (h->state == HEALTH_DOWN)
 		return h->state_at;
+	/* The network carries, slowly: a fresh connection would throw away what is under way. */
+	if (h->carried_at > 0 && now - h->carried_at < wait_ns)
+		return 0;
 	if (h->state == HEALTH_SUSPECT)
 		return now - h->state_at >= REDIAL_SUSPECT_NS ? h->state_at : 0;
 	if (due_at != TIME_NEVER && now - due_at >= REDIAL_SILENT_NS)

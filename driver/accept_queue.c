@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -26,8 +27,8 @@ struct delivery {
  * The listening socket is bound in a private directory under two names (hard links; the first ends in
  * the port, which getsockname(2) goes on telling), then both are
  * removed. path_fd holds the second name: through it the engine connects, and nobody else can. The
- * socket itself holds the first; when the program closes its last descriptor the first name's end is
- * an event of inotify, the only one that the kernel gives.
+ * socket itself holds the first, and so does each socket accepted from it; when the program has closed
+ * them all the first name's end is an event of inotify. While there are accepted ones a probe tells.
  */
 struct accept_queue {
 	struct engine *engine;
@@ -161,6 +162,24 @@ int accept_queue_new(struct engine *e, const struct accept_queue_config *config,
 	*out = q;
 	*program_fd = fd;
 	return 0;
+}
+
+bool accept_queue_open(struct accept_queue *q)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool open = true;
+
+	if (fd < 0)
+		return true;
+	/* A socket of the wrong type cannot connect, and is told whether there is one that listens. */
+	snprintf(address.sun_path, sizeof address.sun_path, "/proc/thread-self/fd/%d", q->path_fd);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+		open = errno != ECONNREFUSED;
+	close(fd);
+	if (!open)
+		queue_closed(q);
+	return open;
 }
 
 unsigned accept_queue_waiting(const struct accept_queue *q)

@@ -33,6 +33,9 @@ void accept_queue_free(struct accept_queue *q);
 /* How many sessions wait for room in the backlog; the listener takes no new ones above its limit. */
 unsigned accept_queue_waiting(const struct accept_queue *q);
 
+/* Whether the program still has its listening descriptor. When not, `closed` is called soon. */
+bool accept_queue_open(struct accept_queue *q);
+
 /*
  * Gives the program this session, which has been attached to its first link: opens its descriptor face
  * and puts it into the backlog. A full backlog is retried by timer. A closed listener resets the session.

@@ -470,12 +470,14 @@ hawser_t *hawser_open(const char *address, const hawser_options *options)
 	if (fd < 0)
 		return NULL;
 	hawser_t *h = handle_new(d.endpoint, fd);
-	if (!h) {
-		let_go(d.endpoint);
-		close(fd);
-		fail(-ENOMEM, NULL);
+	if (h) {
+		face_handle_begin(h);
+		return h;
 	}
-	return h;
+	let_go(d.endpoint);
+	close(fd);
+	fail(-ENOMEM, NULL);
+	return NULL;
 }
 
 struct adopt_call {
@@ -531,8 +533,10 @@ hawser_t *hawser_handle(int fd)
 		return NULL;
 	}
 	hawser_t *h = handle_new(a.endpoint, fd);
-	if (h && face_handle_collect(h) == 0)
+	if (h && face_handle_collect(h) == 0) {
+		face_handle_begin(h);
 		return h;
+	}
 	/* Bytes may have been taken out of the descriptor: the session cannot go on. */
 	hawser_abort(fd);
 	let_go(a.endpoint);

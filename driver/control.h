@@ -8,10 +8,12 @@
  * One request packet for each connection:
  *   struct query      -> one packet, struct answer
  *   "status" (6 bytes) -> one JSON document in packets of at most CONTROL_PACKET_BYTES, then the end:
- *       {"pid":N,"command":"...","sessions":[{"id":"HEX","peer":"...","role":"dialler"|"acceptor",
- *         "kind":"stream"|"messages","state":"established",...every member of struct hawser_info...,
- *         "reason_text":"...","paths":[{...every member of struct hawser_path_info...,
- *         "state_text":"active","reason_text":"..."}]}]}
+ *       {"pid":N,"command":"...","sessions":[{"id":"32 hex digits","peer":"ADDRESS:PORT",
+ *         "dialler":true,"messages":false,"state":"established","mode_sending":"converge",
+ *         "mode_receiving":"...","error":0,"reason_code":0,"reason":"words or empty",
+ *         ...the other members of struct hawser_info, as numbers...,
+ *         "paths":[{"id":0,"state":"active","reason_code":0,"reason":"words or empty","error":0,
+ *           "replies_elsewhere":false,...the other members of struct hawser_path_info...}]}]}
  */
 #ifndef HAWSER_DRIVER_CONTROL_H
 #define HAWSER_DRIVER_CONTROL_H

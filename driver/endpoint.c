@@ -263,7 +263,7 @@ size_t endpoint_fits(struct endpoint *ep, size_t want)
 	for (unsigned i = 0; i < count; i++)
 		fits += iov[i].iov_len;
 	if (count > 0)
-		session_send_commit(ep->session, 0, engine_now(ep->engine));
+		session_send_commit(ep->session, 0, clock_now());
 	return fits;
 }
 
@@ -480,6 +480,8 @@ static void end_session(struct endpoint *ep, time_ns now)
 	ep->last.mode = session_mode(s);
 	ep->last.at = now;
 	session_figures(s, &ep->last.figures);
+	ep->last.complete = session_receive_ended(s) &&
+			    ep->last.figures.acknowledged == ep->last.figures.written;
 	if (ep->last.state == SESSION_RESET && !ep->failure.error) {
 		ep->reason = session_reason(s);
 		failure_set(&ep->failure, endpoint_reset_error(ep->reason), "session with %s: %s",

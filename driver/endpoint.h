@@ -94,6 +94,7 @@ struct endpoint {
 		enum session_state state;
 		struct session_figures figures;
 		enum session_mode mode;
+		bool complete;          /* RESET, but everything had arrived, both ways */
 		time_ns at;
 	} last;
 };

@@ -30,6 +30,7 @@
 #define WAKE_COOKIE UINT64_MAX
 
 static _Atomic(struct engine *) the_engine;
+static struct engine *inherited;        /* of the processes this one was forked from */
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 
 time_ns clock_now(void)
@@ -370,11 +371,14 @@ static int start_thread(struct start *start)
 	pthread_attr_t attributes;
 	pthread_t thread;
 	sigset_t blocked, old;
+	size_t stack_bytes;
 
 	if (pthread_attr_init(&attributes) != 0)
 		return -ENOMEM;
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	/* The program's thread-local variables live in it too: what its own threads get is enough. */
+	if (pthread_attr_getstacksize(&attributes, &stack_bytes) != 0 || stack_bytes < STACK_BYTES)
+		pthread_attr_setstacksize(&attributes, STACK_BYTES);
 	signals_to_block(&blocked);
 	pthread_sigmask(SIG_SETMASK, &blocked, &old);
 	int error = -pthread_create(&thread, &attributes, engine_main, start);
@@ -450,6 +454,12 @@ struct engine *engine_get(int *error)
 
 void engine_forget(void)
 {
+	struct engine *e = atomic_load(&the_engine);
+
+	if (!e)
+		return;
+	e->inherited = inherited;
+	inherited = e;
 	atomic_store(&the_engine, NULL);
 }
 

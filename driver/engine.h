@@ -95,6 +95,7 @@ struct engine {
 	pthread_t thread;
 	pid_t pid;              /* of the process that it serves */
 	pid_t tid;
+	struct engine *inherited;       /* in a child: of its parent's parent; kept, handles point to it */
 	int epoll_fd, signal_fd;
 	bool private_table;     /* false: the kernel or a filter refused; descriptors are the program's */
 	bool no_pwait2;
@@ -115,6 +116,7 @@ struct engine {
 	struct listeners *listeners;
 	struct lobby *lobby;
 	struct control *control;
+	unsigned resolves_count;                /* look-ups under way: resolve.c */
 };
 
 /* Any thread but the engine's: the engine of this process, started if it must be. NULL: *error is -errno. */

@@ -45,21 +45,25 @@ struct face {
 	bool readable, writable;        /* edges seen, not used up */
 	bool stale;                     /* the head of the receive queue has been forwarded */
 	size_t stale_bytes;
+	time_ns bulk_at;                /* the last large write came; 0: it has been looked at */
 	bool shut;                      /* the program writes no more (shutdown or close) */
 	bool deaf;                      /* the program reads no more */
 	bool closed;                    /* both: it closed its end */
 	bool input_ended;               /* all it wrote is in the session, and the FIN */
 	bool output_ended;              /* it has been told the end */
+	bool mute;                      /* reset: its writing has been ended */
 	bool ending;                    /* reset: the engine's end is closed as soon as that reads as one */
+	bool complete;                  /* ending, and nothing is lost by it: a clean end to read */
 	bool priming;                   /* a job of the primer's is under way */
 	struct primer_job primer;
-	struct timer again;             /* when an ending is looked at again */
+	struct timer again;             /* when an ending, or what is stale, is looked at again */
 	time_ns prime_wait_ns;
 	struct parcel in, out;          /* messages: from and to the program */
 	struct record_reader reader;    /* messages: of what goes to the program */
 
 	/* The handle: which of its calls said EAGAIN, and whether its descriptor shows that it can go on. */
 	bool adopting;                  /* what the program wrote into its descriptor is still taken */
+	bool notifies;                  /* nothing of the stream is left in the descriptor */
 	bool wants_read, wants_write, notified;
 	bool in_message;                /* sending: a part of a message has been written */
 };

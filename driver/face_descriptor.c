@@ -14,6 +14,7 @@
 
 #include "driver/link.h"
 #include "driver/name.h"
+#include "driver/pressure.h"
 #include "driver/primer.h"
 
 #define TURN_BYTES          (1u << 20)          /* per turn of the loop and direction */
@@ -21,6 +22,8 @@
 #define IOV_MOST            24u
 #define SOCKET_BUFFER_BYTES (1 << 20)
 #define PART_MIN_BYTES      4096u               /* with less room a packet's next part waits */
+#define SMALL_BYTES         2048u               /* a write of that size cannot hold up the next one */
+#define RELEASE_WAIT_NS     (5 * NS_PER_MS)     /* nothing new for so long: is the writer stuck? */
 #define READ_WAIT_NS        (50 * NS_PER_MS)    /* between two looks whether all packets were read */
 
 static int socket_type(const struct endpoint *ep)
@@ -140,6 +143,7 @@ void face_descriptor_close(struct endpoint *ep)
 	if (f->fd < 0)
 		return;
 	watch_stop(ep->engine, &f->watch);
+	timer_stop(ep->engine, &f->again);
 	close(f->fd);
 	f->fd = -1;
 	free(f->out.bytes);
@@ -153,6 +157,24 @@ static size_t queued_bytes(const struct face *f)
 	int bytes = 0;
 
 	return ioctl(f->fd, SIOCINQ, &bytes) < 0 ? 0 : (size_t)bytes;
+}
+
+/*
+ * Nothing new came for a while after a large write. When the stale byte's memory is what keeps the
+ * writer asleep it is given up; until the next write only the primer can tell of a reset.
+ */
+static void release_stale(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+	char bytes[1];
+
+	if (f->fd < 0 || !f->stale || f->ending || queued_bytes(f) > f->stale_bytes ||
+	    !pressure_on_peer(f->fd))
+		return;
+	/* A packet goes whole, whatever the length asked for. */
+	(void)recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	f->stale = false;
+	f->stale_bytes = 0;
 }
 
 static size_t new_bytes(const struct face *f)
@@ -254,6 +276,7 @@ static bool take_stream(struct endpoint *ep, time_ns now)
 				input_over(ep, now);
 			break;
 		}
+		f->bulk_at = bytes > SMALL_BYTES ? now : f->bulk_at;
 		if (moved >= TURN_BYTES)
 			return true;
 		endpoint_lend(ep);
@@ -317,6 +340,7 @@ static int take_packet(struct face *f)
 			return 0;
 		f->in.length = (size_t)length;
 		f->in.at = 0;
+		f->bulk_at = (size_t)length > SMALL_BYTES ? clock_now() : f->bulk_at;
 		f->stale = true;
 		f->stale_bytes = (size_t)length;
 		return 1;
@@ -561,16 +585,29 @@ bool face_descriptor_give(struct endpoint *ep, time_ns now)
 
 /* --- the end --- */
 
+static bool all_arrived(struct endpoint *ep)
+{
+	struct session_figures figures;
+
+	session_figures(ep->session, &figures);
+	return figures.acknowledged == figures.written && new_bytes(&ep->face) == 0 &&
+	       ep->face.in.length == 0;
+}
+
 void face_descriptor_reset(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 
 	if (f->fd < 0 || f->kind != FACE_SOCKET)
 		return;         /* a handle's calls tell it; its notifier is closed when all is over */
-	/* Nothing it writes goes anywhere: EPIPE, as after a reset of TCP. */
-	if (!f->input_ended)
+	/* Nothing it writes goes anywhere: EPIPE, as after a reset of TCP. But one byte it has to write. */
+	if (!f->mute && queued_bytes(f) > 0) {
 		shutdown(f->fd, SHUT_RD);
+		f->mute = true;
+	}
 	f->input_ended = true;
+	/* All that the peer sent was read to its end, and all of ours arrived: a reset takes nothing away. */
+	f->complete = f->output_ended && all_arrived(ep);
 	/* What arrived before is read first; a part of a message is not. */
 	if (f->deaf || (session_readable(ep->session) == 0 && !f->out.whole))
 		f->ending = true;
@@ -582,6 +619,14 @@ static void look_again(struct timer *t, time_ns now)
 
 	(void)now;
 	endpoint_post(container_of(f, struct endpoint, face));
+}
+
+static void look_in(struct endpoint *ep, time_ns wait_ns)
+{
+	struct face *f = &ep->face;
+
+	f->again.expired = look_again;
+	timer_start(ep->engine, &f->again, clock_now() + wait_ns);
 }
 
 static void primed(struct primer_job *job)
@@ -600,9 +645,8 @@ static void prime(struct endpoint *ep)
 
 	if (f->priming || timer_started(&f->again))
 		return;
-	f->again.expired = look_again;
 	f->prime_wait_ns = wait_ns * 4 < NS_PER_S ? wait_ns * 4 : NS_PER_S;
-	timer_start(ep->engine, &f->again, clock_now() + wait_ns);
+	look_in(ep, wait_ns);
 	f->priming = primer_submit(ep->engine, &f->primer, f->fd, primed);
 }
 
@@ -620,10 +664,8 @@ static bool packets_unread(struct endpoint *ep)
 
 	if (!ep->messages || f->closed || all_read(f))
 		return false;
-	if (!timer_started(&f->again)) {
-		f->again.expired = look_again;
-		timer_start(ep->engine, &f->again, clock_now() + READ_WAIT_NS);
-	}
+	if (!timer_started(&f->again))
+		look_in(ep, READ_WAIT_NS);
 	return true;
 }
 
@@ -637,7 +679,6 @@ static void settle_reset(struct endpoint *ep)
 		prime(ep);
 		return;
 	}
-	timer_stop(ep->engine, &f->again);
 	face_descriptor_close(ep);
 }
 
@@ -653,14 +694,34 @@ static void settle_clean(struct endpoint *ep)
 	face_descriptor_close(ep);
 }
 
+/* After a large write, with nothing new: looks in a while whether the writer sleeps. */
+static void settle_stale(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+	time_ns now = clock_now();
+
+	if (!f->bulk_at || !f->stale || f->ending || f->input_ended)
+		return;
+	if (now - f->bulk_at >= RELEASE_WAIT_NS) {
+		f->bulk_at = 0;
+		release_stale(ep);
+	} else if (!timer_started(&f->again)) {
+		look_in(ep, RELEASE_WAIT_NS);
+	}
+}
+
 void face_descriptor_settle(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 
 	if (f->fd < 0)
 		return;
-	if (f->ending)
+	/* The process exits: other holders of the descriptor read a reset when it is gone. */
+	if (f->kind == FACE_GONE && ep->stage == ENDPOINT_OVER && ep->last.state == SESSION_RESET)
+		return;
+	settle_stale(ep);
+	if (f->ending && !f->complete)
 		settle_reset(ep);
-	else if (ep->stage == ENDPOINT_OVER)
+	else if (f->ending || ep->stage == ENDPOINT_OVER)
 		settle_clean(ep);
 }

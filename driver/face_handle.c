@@ -19,7 +19,6 @@ void face_handle_adopt(struct endpoint *ep)
 	pthread_mutex_lock(&ep->lock);
 	ep->face.kind = FACE_COPY;
 	ep->face.adopting = true;
-	ep->face.wants_read = true;
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_post(ep);
 }
@@ -58,6 +57,16 @@ int face_handle_collect(struct hawser *h)
 	}
 }
 
+void face_handle_begin(struct hawser *h)
+{
+	struct endpoint *ep = h->endpoint;
+
+	pthread_mutex_lock(&ep->lock);
+	ep->face.notifies = ep->face.wants_read = true;
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_kick(ep);
+}
+
 void face_handle_free_early(struct hawser *h)
 {
 	while (h->early) {
@@ -81,7 +90,7 @@ void face_handle_notify(struct endpoint *ep)
 	struct face *f = &ep->face;
 	bool over = !ep->session || session_state(ep->session) == SESSION_RESET;
 
-	if (f->kind != FACE_COPY || f->fd < 0 || f->notified)
+	if (f->kind != FACE_COPY || f->fd < 0 || !f->notifies || f->notified)
 		return;
 	if (!over && !(f->wants_read && (session_readable(ep->session) > 0 ||
 					 session_receive_ended(ep->session))) &&
@@ -398,7 +407,8 @@ static ssize_t receive_nothing(struct endpoint *ep)
 {
 	bool between = !ep->messages || record_reader_between(&ep->face.reader);
 
-	if (ep->session && (session_state(ep->session) != SESSION_RESET || session_receive_ended(ep->session))) {
+	if (ep->session && (session_state(ep->session) != SESSION_RESET ||
+			    session_receive_ended(ep->session))) {
 		if (!session_receive_ended(ep->session))
 			return -EAGAIN;
 		if (!between) {
@@ -408,7 +418,7 @@ static ssize_t receive_nothing(struct endpoint *ep)
 		}
 		return 0;
 	}
-	if (!ep->session && ep->last.state == SESSION_CLOSED && between)
+	if (!ep->session && (ep->last.state == SESSION_CLOSED || ep->last.complete) && between)
 		return 0;
 	return broken(ep);
 }

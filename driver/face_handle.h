@@ -30,6 +30,8 @@ void face_handle_adopted(struct endpoint *ep);
 
 /* The program's thread: takes out of h->fd what had been put into it. 0 or -ENOMEM. */
 int face_handle_collect(struct hawser *h);
+/* The program's thread, after that: from now on the descriptor is the notifier. */
+void face_handle_begin(struct hawser *h);
 void face_handle_free_early(struct hawser *h);
 
 /* The program's threads: as the public functions, with -errno. */

@@ -101,7 +101,6 @@ int primer_start(const struct engine *e)
 		goto out;
 	}
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, 256 * 1024);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	error = -pthread_create(&thread, &attributes, primer_main, NULL);

@@ -32,12 +32,12 @@ static void put_string(FILE *out, const char *name, const char *text)
 
 static void put_path(FILE *out, const struct hawser_path_info *p)
 {
-	fprintf(out, "{\"id\":%" PRIu32 ",\"state\":%" PRIu32 ",", p->id, p->state);
-	put_string(out, "state_text", path_states[p->state % 4]);
-	fprintf(out, ",\"reason\":%" PRIu32 ",", p->reason);
-	put_string(out, "reason_text", p->reason ? reason_text(p->reason) : "");
-	fprintf(out, ",\"error\":%" PRId32 ",\"replies_elsewhere\":%" PRIu32 ",\"connects\":%" PRIu32,
-		p->error, p->replies_elsewhere, p->connects);
+	fprintf(out, "{\"id\":%" PRIu32 ",", p->id);
+	put_string(out, "state", path_states[p->state % 4]);
+	fprintf(out, ",\"reason_code\":%" PRIu32 ",", p->reason);
+	put_string(out, "reason", p->reason ? reason_text(p->reason) : "");
+	fprintf(out, ",\"error\":%" PRId32 ",\"replies_elsewhere\":%s,\"connects\":%" PRIu32, p->error,
+		p->replies_elsewhere ? "true" : "false", p->connects);
 	fprintf(out, ",\"state_age_ns\":%" PRIu64 ",\"rtt_ns\":%" PRIu64 ",\"rtt_min_ns\":%" PRIu64,
 		p->state_age_ns, p->rtt_ns, p->rtt_min_ns);
 	fprintf(out, ",\"rtt_age_ns\":%" PRIu64 ",\"rate_sending\":%" PRIu64 ",\"rate_receiving\":%" PRIu64,
@@ -64,15 +64,15 @@ static void put_session_words(FILE *out, const struct endpoint *ep, const struct
 		fprintf(out, "%02x", i->id[n]);
 	fputs("\",", out);
 	put_string(out, "peer", ep->peer);
-	fprintf(out, ",\"role\":\"%s\",\"kind\":\"%s\",", i->dialler ? "dialler" : "acceptor",
-		i->messages ? "messages" : "stream");
+	fprintf(out, ",\"dialler\":%s,\"messages\":%s,", i->dialler ? "true" : "false",
+		i->messages ? "true" : "false");
 	put_string(out, "state", session_states[i->state % 5]);
 	fputc(',', out);
 	put_string(out, "mode_sending", modes[i->mode_sending % 4]);
 	fputc(',', out);
 	put_string(out, "mode_receiving", modes[i->mode_receiving % 4]);
-	fprintf(out, ",\"error\":%" PRId32 ",\"reason\":%" PRIu32 ",", i->error, i->reason);
-	put_string(out, "reason_text", i->state == HAWSER_RESET ? ep->failure.text : "");
+	fprintf(out, ",\"error\":%" PRId32 ",\"reason_code\":%" PRIu32 ",", i->error, i->reason);
+	put_string(out, "reason", i->state == HAWSER_RESET ? ep->failure.text : "");
 }
 
 static void put_session(FILE *out, struct endpoint *ep)

@@ -283,6 +283,9 @@ void tally_update(struct tally *tally, int fd)
 	for (int i = 0; i < count; i++) {
 		uint32_t id = paths[i].id;
 
+		/* A path that has never been connected has no number yet. */
+		if (paths[i].connects == 0)
+			continue;
 		if (id >= TALLY_IDS)
 			fail("path id %u", id);
 		tally->network[id] = (uint8_t)network_of(&paths[i]);
@@ -391,4 +394,20 @@ pthread_t start_thread(void *(*function)(void *), void *argument)
 void join_thread(pthread_t thread)
 {
 	pthread_join(thread, NULL);
+}
+
+void show_paths(int fd)
+{
+	struct hawser_path_info paths[32];
+	int count = hawser_paths(fd, paths, 32, sizeof paths[0]);
+
+	for (int i = 0; i < count; i++)
+		fprintf(stderr, "%s: path %u %s %s -> %s: state %u, %s, error %d, %u connects, sent %llu, "
+			"received %llu, outstanding %llu, rtt %.1f ms of %.1f s ago, state since %.1f s\n",
+			who, paths[i].id, paths[i].interface, paths[i].local, paths[i].remote,
+			paths[i].state, hawser_reason_text(paths[i].reason), paths[i].error,
+			paths[i].connects, (unsigned long long)paths[i].bytes_sent,
+			(unsigned long long)paths[i].bytes_received,
+			(unsigned long long)paths[i].outstanding_bytes, (double)paths[i].rtt_ns / 1e6,
+			(double)paths[i].rtt_age_ns / 1e9, (double)paths[i].state_age_ns / 1e9);
 }

@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HUNG_S     40u
+#define HUNG_S     10u
 #define PART_BYTES ((size_t)1 << 18) /* of one call to send or receive */
 #define MODES      4u
 #define NS_PER_S   UINT64_C(1000000000)
@@ -84,6 +84,9 @@ void tally_update(struct tally *tally, int fd);
 uint64_t tally_sent(const struct tally *tally, unsigned network);
 uint64_t tally_received(const struct tally *tally, unsigned network);
 unsigned network_of(const struct hawser_path_info *path);
+
+/* Tells all about them on standard error, before a failure. */
+void show_paths(int fd);
 
 /* --- Payloads --- */
 

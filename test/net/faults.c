@@ -197,6 +197,8 @@ static void await_both(struct run *run)
 	tally_update(&now, hawser_fd(run->h));
 	before = now;
 	while (!carries(run, 1, &before, &now) || !carries(run, 2, &before, &now)) {
+		if (now_ns() > limit_ns)
+			show_paths(hawser_fd(run->h));
 		pause_until(limit_ns, "both networks to carry");
 		filler(run);
 	}

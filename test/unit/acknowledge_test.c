@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When an ACK goes, by which path, and what it says. */
+#include "test/solo.h"
+#include "test/test.h"
+#include "test/world.h"
+
+#define LIMIT (1u << 20)
+#define RTT   (20 * NS_PER_MS)
+
+static struct solo *solo;
+static struct frame_ack ack;
+
+static void begin(unsigned paths)
+{
+	struct session_config config = world_config(MODE_STRIPE);
+	struct solo_frame frame;
+
+	config.receive_limit_bytes = config.send_limit_bytes = LIMIT;
+	solo = solo_new(&config, LIMIT);
+	for (unsigned i = 0; i < paths; i++)
+		solo_path(solo, i, RTT, true);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < paths; i++)
+		while (solo_take(solo, i, &frame))
+			;
+}
+
+/* How many ACKs have gone by this path since the last look; `ack` is the last of them. */
+static unsigned acks(unsigned path)
+{
+	struct solo_frame frame;
+	unsigned count = 0;
+
+	solo_carry_all(solo);
+	while (solo_take_type(solo, path, FRAME_ACK, &frame)) {
+		CHECK_EQ(frame_ack_decode(frame.payload, frame.header.length, &ack), 0);
+		count++;
+	}
+	return count;
+}
+
+static void within_a_quarter_of_the_round_trip(void)
+{
+	time_ns deadline;
+
+	begin(2);
+	CHECK_EQ(acknowledge_deadline(&solo->path[0]), TIME_NEVER);
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	CHECK_EQ(acks(0), 0);
+	deadline = session_deadline(solo->s, solo->now);
+	CHECK(deadline > solo->now);
+	CHECK(deadline <= solo->now + solo->path[0].health.srtt_ns / 4);
+	/* More data does not put it off. */
+	solo->now = deadline - 1;
+	CHECK_EQ(solo_data(solo, 0, 100, 100, false), 0);
+	CHECK_EQ(acks(0), 0);
+	solo->now = deadline;
+	session_tick(solo->s, solo->now);
+	CHECK_EQ(acks(0), 1);
+	CHECK_EQ(ack.cumulative, 200);
+	/* On the path by which the data came, and once. */
+	CHECK_EQ(acks(1), 0);
+	solo->now += NS_PER_S / 10;
+	CHECK_EQ(acks(0), 0);
+	solo_free(solo);
+}
+
+static void sooner_for_much_and_for_the_end(void)
+{
+	begin(1);
+	for (unsigned i = 0; i < 2; i++)
+		CHECK_EQ(solo_data(solo, 0, i * 65536, 65536, false), 0);
+	CHECK_EQ(acks(0), 1);
+	CHECK_EQ(solo_data(solo, 0, 2 * 65536, 10, true), 0);
+	CHECK_EQ(acks(0), 1);
+	/* The phantom counts. */
+	CHECK_EQ(ack.cumulative, 2 * 65536 + 11);
+	/* A copy of the end: that ACK was lost, perhaps. */
+	CHECK_EQ(solo_data(solo, 0, 2 * 65536, 10, true), 0);
+	CHECK_EQ(acks(0), 1);
+	solo_free(solo);
+}
+
+static void ahead_of_data(void)
+{
+	begin(1);
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	CHECK_EQ(acks(0), 0);
+	solo_write(solo, 100);
+	CHECK_EQ(acks(0), 1);
+	solo_free(solo);
+}
+
+static void says_what_arrived(void)
+{
+	begin(2);
+	for (unsigned i = 0; i < 40; i++)
+		CHECK_EQ(solo_data(solo, 1, 100 + i * 20, 10, false), 0);
+	solo->now += 3 * NS_PER_MS;
+	CHECK_EQ(solo_data(solo, 0, 0, 50, false), 0);
+	solo->now += 5 * NS_PER_MS;
+	session_tick(solo->s, solo->now);
+	CHECK_EQ(acks(0), 1);
+	CHECK_EQ(ack.cumulative, 50);
+	/* The lowest ranges, as many as there is room for. */
+	CHECK_EQ(ack.range_count, ACK_RANGES_MAX);
+	for (unsigned i = 0; i < ACK_RANGES_MAX; i++) {
+		CHECK_EQ(ack.ranges[i].start, 100 + i * 20);
+		CHECK_EQ(ack.ranges[i].end, 110 + i * 20);
+	}
+	/* Evidence of all paths, whichever it goes by. */
+	CHECK_EQ(ack.path_count, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_EQ(ack.paths[i].path_id, solo->path[i].id);
+		CHECK_EQ(ack.paths[i].received_bytes, solo->path[i].received_bytes);
+	}
+	CHECK_EQ(ack.paths[0].age_us, 5000);
+	CHECK_EQ(ack.paths[1].age_us, 8000);
+	CHECK_EQ(ack.range_credit, RANGE_CREDIT);
+	solo_free(solo);
+}
+
+static void says_that_the_window_grew(void)
+{
+	begin(2);
+	for (unsigned i = 0; i < 8; i++)
+		CHECK_EQ(solo_data(solo, 0, i * 60000, 60000, false), 0);
+	CHECK(acks(0) > 0);
+	CHECK_EQ(ack.receive_limit, LIMIT);
+	session_receive_consume(solo->s, LIMIT / 4 - 1, solo->now);
+	CHECK_EQ(acks(0), 0);
+	session_receive_consume(solo->s, 1, solo->now);
+	CHECK_EQ(acks(0), 1);
+	CHECK_EQ(ack.receive_limit, LIMIT + LIMIT / 4);
+	CHECK_EQ(acks(1), 1);
+	CHECK_EQ(ack.receive_limit, LIMIT + LIMIT / 4);
+	solo_free(solo);
+}
+
+/* What an ACK on a lost path said is said again by the others, and first of all on a new one. */
+static void after_a_path_is_lost_or_new(void)
+{
+	begin(2);
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	solo->now += RTT;
+	CHECK_EQ(acks(0), 1);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	CHECK_EQ(acks(1), 1);
+	CHECK_EQ(ack.cumulative, 100);
+	solo_path(solo, 2, RTT, false);
+	CHECK_EQ(acks(2), 1);
+	CHECK_EQ(ack.cumulative, 100);
+	CHECK_EQ(solo->out[2].bytes[0], FRAME_ACK);
+	solo_free(solo);
+}
+
+/* Only what is due is waited for: not on a carrier without room, nor on one that closes. */
+static void no_deadline_that_cannot_be_kept(void)
+{
+	begin(1);
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	session_path_room(solo->s, &solo->path[0], false);
+	CHECK(session_deadline(solo->s, solo->now) > solo->now + 100 * NS_PER_MS);
+	session_path_room(solo->s, &solo->path[0], true);
+	session_reset(solo->s, REASON_ABORTED, solo->now);
+	CHECK_EQ(session_deadline(solo->s, solo->now), TIME_NEVER);
+	solo_free(solo);
+}
+
+static void evidence_makes_a_path_active(void)
+{
+	begin(1);
+	solo_path(solo, 1, RTT, false);
+	solo_carry_all(solo);
+	CHECK_EQ(solo->path[1].health.state, HEALTH_FRESH);
+	ack = (struct frame_ack){ .path_count = 1, .paths = { { solo->path[1].id, 0, 0 } } };
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	CHECK_EQ(solo->path[1].health.state, HEALTH_FRESH);
+	/* Told by the other path's ACK. */
+	ack.paths[0].received_bytes = solo->path[1].health.sent_bytes;
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	CHECK_EQ(solo->path[1].health.state, HEALTH_ACTIVE);
+	/* Of a path that is down it changes nothing. */
+	session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	CHECK_EQ(solo->path[1].health.state, HEALTH_DOWN);
+	solo_free(solo);
+}
+
+int main(void)
+{
+	RUN(within_a_quarter_of_the_round_trip);
+	RUN(sooner_for_much_and_for_the_end);
+	RUN(ahead_of_data);
+	RUN(says_what_arrived);
+	RUN(says_that_the_window_grew);
+	RUN(after_a_path_is_lost_or_new);
+	RUN(no_deadline_that_cannot_be_kept);
+	RUN(evidence_makes_a_path_active);
+	return 0;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The estimators and states of one path, on sequences made by hand. */
+#include <errno.h>
+
+#include "core/health.h"
+#include "test/test.h"
+
+#define MS    NS_PER_MS
+#define FLOOR (10 * NS_PER_MS)
+
+static struct health h;
+
+static void anew(time_ns rtt_ns)
+{
+	health_init(&h, rtt_ns, NS_PER_S);
+}
+
+/* Sends and proves, `count` times, one round trip each. */
+static time_ns steady(time_ns now, unsigned count, uint64_t bytes, time_ns rtt_ns)
+{
+	for (unsigned i = 0; i < count; i++) {
+		health_sent(&h, bytes, true, now);
+		now += rtt_ns;
+		CHECK_EQ(health_proven(&h, h.sent_bytes, 0, now), 1);
+	}
+	return now;
+}
+
+static void round_trips(void)
+{
+	time_ns now = NS_PER_S;
+
+	anew(100 * MS);
+	CHECK_EQ(h.srtt_ns, 100 * MS);
+	CHECK_EQ(h.rttvar_ns, 50 * MS);
+	now = steady(now, 1, 1000, 20 * MS);
+	CHECK_EQ(h.srtt_ns, 90 * MS);
+	CHECK_EQ(h.rttvar_ns, 50 * MS + (80 * MS - 50 * MS) / 4);
+	CHECK_EQ(h.rtt_min_ns, 20 * MS);
+	steady(now, 100, 1000, 20 * MS);
+	CHECK(h.srtt_ns < 21 * MS && h.srtt_ns >= 20 * MS);
+	CHECK(h.rttvar_ns < MS);
+
+	/* How long the peer held its ACK back is not the network's. */
+	anew(20 * MS);
+	health_sent(&h, 1000, true, NS_PER_S);
+	CHECK_EQ(health_proven(&h, 1000, 30 * MS, NS_PER_S + 50 * MS), 1);
+	CHECK_EQ(h.srtt_ns, 20 * MS);
+	/* An age longer than the round trip: nonsense that does no harm. */
+	health_sent(&h, 1000, true, NS_PER_S);
+	CHECK_EQ(health_proven(&h, 2000, UINT32_MAX * NS_PER_US, NS_PER_S + 60 * MS), 1);
+	CHECK(h.rtt_min_ns > 0 && h.srtt_ns > 0);
+}
+
+static void the_least_round_trip_has_an_age(void)
+{
+	time_ns now;
+
+	anew(10 * MS);
+	now = steady(NS_PER_S, 1, 1000, 10 * MS);
+	now = steady(now, 50, 1000, 50 * MS);
+	CHECK_EQ(h.rtt_min_ns, 10 * MS);
+	now += 11 * NS_PER_S;
+	steady(now, 1, 1000, 50 * MS);
+	CHECK_EQ(h.rtt_min_ns, 50 * MS);
+}
+
+static void evidence(void)
+{
+	anew(10 * MS);
+	health_sent(&h, 500, true, NS_PER_S);
+	CHECK_EQ(health_outstanding(&h), 500);
+	CHECK_EQ(health_proven(&h, 501, 0, NS_PER_S), -EPROTO);
+	CHECK_EQ(health_proven(&h, UINT64_MAX, 0, NS_PER_S), -EPROTO);
+	CHECK_EQ(health_outstanding(&h), 500);
+	CHECK_EQ(health_proven(&h, 0, 0, NS_PER_S), 0);
+	CHECK_EQ(health_proven(&h, 200, 0, NS_PER_S + MS), 1);
+	CHECK_EQ(health_proven(&h, 100, 0, NS_PER_S + 2 * MS), 0);
+	CHECK_EQ(health_outstanding(&h), 300);
+	CHECK_EQ(health_proven(&h, 500, 0, NS_PER_S + 3 * MS), 1);
+	CHECK_EQ(health_outstanding(&h), 0);
+	/* Bytes that ask for no answer are not owed one. */
+	health_sent(&h, 100, false, NS_PER_S + 4 * MS);
+	CHECK_EQ(health_outstanding(&h), 0);
+	CHECK_EQ(health_due_at(&h, FLOOR), TIME_NEVER);
+	CHECK(!health_silent(&h, FLOOR, NS_PER_S * 1000));
+	health_sent(&h, 50, true, NS_PER_S + 5 * MS);
+	CHECK_EQ(health_outstanding(&h), 150);
+}
+
+static void delivery_rate(void)
+{
+	time_ns now;
+
+	anew(10 * MS);
+	now = steady(NS_PER_S, 60, 100000, 10 * MS);
+	CHECK(h.rate_bytes > 9900000 && h.rate_bytes < 10100000);
+	/* Little to send says nothing about the network ... */
+	now = steady(now, 20, 1000, 10 * MS);
+	CHECK(h.rate_bytes > 9900000);
+	/* ... unless the carrier took no more. */
+	for (unsigned i = 0; i < 60; i++) {
+		health_sent(&h, 10000, true, now);
+		health_full(&h);
+		now += 10 * MS;
+		health_proven(&h, h.sent_bytes, 0, now);
+	}
+	CHECK(h.rate_bytes > 950000 && h.rate_bytes < 1100000);
+}
+
+static void no_number_overflows(void)
+{
+	anew(0);
+	health_sent(&h, UINT64_C(1) << 61, true, NS_PER_S);
+	CHECK_EQ(health_proven(&h, UINT64_C(1) << 60, 0, NS_PER_S), 1);
+	CHECK_EQ(health_proven(&h, UINT64_C(1) << 61, 0, NS_PER_S), 1);
+	CHECK(h.rate_bytes > 0 && h.rate_bytes < UINT64_C(1) << 60);
+	h.rate_bytes = 1;
+	health_sent(&h, UINT64_C(1) << 61, true, NS_PER_S);
+	CHECK(health_arrival_ns(&h, UINT64_MAX / 4) > 0);
+	CHECK(health_completion_ns(&h) > 0);
+}
+
+static void silence(void)
+{
+	time_ns now, due_at;
+
+	anew(20 * MS);
+	now = steady(NS_PER_S, 100, 1000, 20 * MS);
+	health_sent(&h, 1000, true, now);
+	due_at = health_due_at(&h, FLOOR);
+	/* About a round trip and the floor, with next to no deviation. */
+	CHECK(due_at >= now + 30 * MS && due_at < now + 35 * MS);
+	CHECK(!health_silent(&h, FLOOR, due_at - 1));
+	CHECK(health_silent(&h, FLOOR, due_at));
+	CHECK_EQ(health_due_at(&h, TIME_NEVER), TIME_NEVER);
+	CHECK(!health_silent(&h, TIME_NEVER, due_at + NS_PER_S));
+
+	/* More bytes on top do not put off what is owed for the first. */
+	for (unsigned i = 1; i < 100; i++)
+		health_sent(&h, 1000, true, now + i * (MS / 4));
+	CHECK_EQ(health_due_at(&h, FLOOR), due_at);
+	/* Evidence for some of them does. */
+	CHECK_EQ(health_proven(&h, h.sent_bytes - 98000, 0, now + 25 * MS), 1);
+	CHECK(health_due_at(&h, FLOOR) > due_at);
+}
+
+static void a_carrier_that_hears_its_peer_has_one_round_trip_more(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = MS };
+	time_ns now, due_at;
+
+	anew(20 * MS);
+	now = steady(NS_PER_S, 100, 1000, 20 * MS);
+	health_sent(&h, 1000, true, now);
+	due_at = health_due_at(&h, FLOOR);
+	health_report(&h, &report, due_at);
+	CHECK(!health_silent(&h, FLOOR, due_at));
+	CHECK(health_silent(&h, FLOOR, due_at + FLOOR / 2));    /* the report has become old */
+	health_report(&h, &report, due_at + h.srtt_ns);
+	CHECK(health_silent(&h, FLOOR, due_at + h.srtt_ns));
+	report.ack_age_ns = FLOOR;
+	health_report(&h, &report, due_at);
+	CHECK(health_silent(&h, FLOOR, due_at));
+	report.ack_age_ns = -1;
+	health_report(&h, &report, due_at);
+	CHECK(health_silent(&h, FLOOR, due_at));
+}
+
+static void what_the_carrier_carried(void)
+{
+	struct carrier_report report = { .known = true, .acked_bytes = 10 };
+
+	anew(20 * MS);
+	health_report(&h, &report, 5 * NS_PER_S);
+	CHECK_EQ(h.carried_at, 5 * NS_PER_S);
+	health_report(&h, &report, 6 * NS_PER_S);
+	CHECK_EQ(h.carried_at, 5 * NS_PER_S);
+	report.known = false;
+	report.acked_bytes = 20;
+	health_report(&h, &report, 7 * NS_PER_S);
+	CHECK_EQ(h.carried_at, 5 * NS_PER_S);
+}
+
+static void allowance(void)
+{
+	uint64_t most;
+
+	anew(20 * MS);
+	most = health_allowance(&h);
+	CHECK(most > 0 && most <= 65536);
+	CHECK(health_usable(&h));
+	health_sent(&h, most - 1, true, NS_PER_S);
+	CHECK_EQ(health_allowance(&h), 1);
+	health_sent(&h, 100, true, NS_PER_S);
+	CHECK_EQ(health_allowance(&h), 0);
+	health_move(&h, HEALTH_ACTIVE, NS_PER_S);
+	CHECK_EQ(health_allowance(&h), UINT64_MAX);
+	health_move(&h, HEALTH_SUSPECT, NS_PER_S);
+	CHECK_EQ(health_allowance(&h), 0);
+	CHECK(!health_usable(&h));
+	health_move(&h, HEALTH_DOWN, NS_PER_S);
+	CHECK_EQ(health_allowance(&h), 0);
+	CHECK(!health_usable(&h));
+}
+
+/* Flapping doubles the time in SUSPECT, up to a limit; a long good time forgives. */
+static void dwell(void)
+{
+	time_ns now = 2 * NS_PER_S, before;
+
+	anew(20 * MS);
+	health_move(&h, HEALTH_ACTIVE, now);
+	for (unsigned i = 0; i < 20; i++) {
+		before = h.dwell_ns;
+		health_move(&h, HEALTH_SUSPECT, now += MS);
+		CHECK(h.dwell_ns > before || before >= 2 * NS_PER_S);
+		CHECK(h.dwell_ns <= 4 * NS_PER_S);
+		health_move(&h, HEALTH_FRESH, now += MS);
+		/* Only what is sent from now on proves it. */
+		CHECK_EQ(h.proving_bytes, h.sent_bytes + 1);
+		health_move(&h, HEALTH_ACTIVE, now += MS);
+	}
+	before = h.dwell_ns;
+	health_move(&h, HEALTH_SUSPECT, now + 31 * NS_PER_S);
+	CHECK(h.dwell_ns < before / 10);
+	health_move(&h, HEALTH_SUSPECT, now + 32 * NS_PER_S);
+	CHECK_EQ(h.state_at, now + 31 * NS_PER_S);
+}
+
+static void arrival_and_completion(void)
+{
+	anew(20 * MS);
+	CHECK_EQ(health_arrival_ns(&h, 1000000), 10 * MS);      /* no rate known */
+	h.rate_bytes = 1000000;
+	CHECK_EQ(health_arrival_ns(&h, 1000), 10 * MS);         /* flies freely */
+	CHECK(health_arrival_ns(&h, 1000000) > 900 * MS);
+	health_sent(&h, 1000000, true, NS_PER_S);
+	CHECK(health_arrival_ns(&h, 1000) > 900 * MS);
+	CHECK_EQ(health_completion_ns(&h), health_arrival_ns(&h, 0) + 10 * MS + 4 * h.rttvar_ns);
+}
+
+int main(void)
+{
+	RUN(round_trips);
+	RUN(the_least_round_trip_has_an_age);
+	RUN(evidence);
+	RUN(delivery_rate);
+	RUN(no_number_overflows);
+	RUN(silence);
+	RUN(a_carrier_that_hears_its_peer_has_one_round_trip_more);
+	RUN(what_the_carrier_carried);
+	RUN(allowance);
+	RUN(dwell);
+	RUN(arrival_and_completion);
+	return 0;
+}

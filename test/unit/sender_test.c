@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sending direction: how far it may go, and what acknowledgements do to it. */
+#include <errno.h>
+
+#include "test/solo.h"
+#include "test/test.h"
+#include "test/world.h"
+
+#define LIMIT (4u << 20)
+
+static struct solo *solo_with_paths(enum session_mode mode, unsigned paths)
+{
+	struct session_config config = world_config(mode);
+	struct solo *solo = solo_new(&config, LIMIT);
+
+	for (unsigned i = 0; i < paths; i++)
+		solo_path(solo, i, 10 * NS_PER_MS, true);
+	return solo;
+}
+
+static void reach(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct sender *s = &solo->s->sender;
+
+	CHECK_EQ(sender_reach(s), 0);
+	solo_write(solo, 1000);
+	CHECK_EQ(sender_reach(s), 1000);
+	s->peer_limit = 999;
+	session_send_finish(solo->s, solo->now);
+	CHECK_EQ(sender_reach(s), 999);
+	/* The phantom needs no room of its own. */
+	s->peer_limit = 1000;
+	CHECK_EQ(sender_reach(s), 1001);
+	solo_free(solo);
+}
+
+static void acknowledged(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct sender *s = &solo->s->sender;
+	struct stock *stock = &solo->s->stock;
+	uint64_t start, end;
+
+	solo_write(solo, 1000);
+	CHECK_EQ(sender_acknowledge(s, stock, 1), -EPROTO);
+	CHECK_EQ(sender_acknowledge_range(s, 5, 6), -EPROTO);
+	solo_carry_all(solo);
+	CHECK_EQ(sender_acknowledge_range(s, 100, 200), 0);
+	CHECK(flight_first(&s->flight, 0, 1000, FLIGHT_ACKED, &start, &end));
+	CHECK(start == 0 && end == 100);
+	CHECK_EQ(sender_acknowledge(s, stock, 150), 0);
+	CHECK_EQ(s->flight.base, 150);
+	/* Old news: below the base, across it, and a cumulative offset that went back. */
+	CHECK_EQ(sender_acknowledge_range(s, 10, 20), 0);
+	CHECK_EQ(sender_acknowledge_range(s, 100, 180), 0);
+	CHECK_EQ(sender_acknowledge(s, stock, 10), 0);
+	CHECK_EQ(s->flight.base, 150);
+	CHECK_EQ(sender_acknowledge(s, stock, 1000), 0);
+	CHECK_EQ(s->buffer.table.held, 0);
+	CHECK_EQ(sender_acknowledge(s, stock, 1001), -EPROTO);
+	solo_free(solo);
+}
+
+/*
+ * A peer that names every second byte: the table must not fill up so far that the sender cannot
+ * mark what it sends next, and what was sent must stay known as sent.
+ */
+static void scattered_acknowledgements(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 2);
+	struct sender *s = &solo->s->sender;
+
+	s->peer_credit = UINT16_MAX;
+	solo_write(solo, 100000);
+	solo_carry_all(solo);
+	for (uint64_t at = 1; at < 20000; at += 2)
+		CHECK_EQ(sender_acknowledge_range(s, at, at + 1), 0);
+	CHECK(flight_has_room(&s->flight));
+	/* The only path that carried it is lost; all of it must go again, by the other one. */
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	for (unsigned i = 0; i < 5000; i++) {
+		struct path *p = session_next_writer(solo->s, solo->now);
+
+		if (p == NULL)
+			break;
+		CHECK(solo_carry(solo, p->slot, i % 2 == 0 ? SIZE_MAX : 100) > 0);
+		if (i % 50 == 0)
+			CHECK_EQ(sender_acknowledge(s, &solo->s->stock, s->flight.base + 300), 0);
+		CHECK_EQ(flight_top(&s->flight), 100000);
+	}
+	CHECK(session_next_writer(solo->s, solo->now) == NULL);
+	CHECK_EQ(flight_bytes(&s->flight, 0, 100000, FLIGHT_BIT(1) | FLIGHT_ACKED),
+		 100000 - s->flight.base);
+	solo_free(solo);
+}
+
+static void rate_and_stretches(void)
+{
+	struct solo *solo = solo_with_paths(MODE_CONVERGE, 3);
+	struct sender *s = &solo->s->sender;
+
+	for (unsigned i = 0; i < 3; i++)
+		solo->path[i].health.rate_bytes = 1000000;
+	CHECK_EQ(sender_rate(s), 3000000);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	CHECK_EQ(sender_rate(s), 2000000);
+	/* Slow paths: stretches of two frames at the least. */
+	solo_write(solo, 4 * FRAME_PAYLOAD_MAX);
+	CHECK_EQ(s->converge.count, 2);
+	CHECK_EQ(s->converge.at[0].end, 2 * FRAME_PAYLOAD_MAX);
+	/* Fast ones: a quarter of the window at the most. */
+	solo->path[1].health.rate_bytes = UINT64_C(10000000000);
+	solo_write(solo, 3u << 20);
+	CHECK_EQ(s->converge.at[2].end - s->converge.at[1].end, LIMIT / 4);
+	solo_free(solo);
+}
+
+int main(void)
+{
+	RUN(reach);
+	RUN(acknowledged);
+	RUN(scattered_acknowledgements);
+	RUN(rate_and_stretches);
+	return 0;
+}

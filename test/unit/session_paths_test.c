@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paths coming and going, suspicion, readmission, probes. */
+#include <errno.h>
+
+#include "core/scheduler.h"
+#include "test/solo.h"
+#include "test/test.h"
+#include "test/world.h"
+
+#define LIMIT (1u << 20)
+#define RTT   (20 * NS_PER_MS)
+
+static struct solo *solo;
+
+static void begin(enum session_mode mode, unsigned paths)
+{
+	struct session_config config = world_config(mode);
+
+	config.receive_limit_bytes = config.send_limit_bytes = LIMIT;
+	solo = solo_new(&config, LIMIT);
+	for (unsigned i = 0; i < paths; i++)
+		solo_path(solo, i, RTT, true);
+	for (unsigned i = 0; i < paths; i++) {
+		solo_carry_all(solo);
+		CHECK_EQ(solo_ack(solo, i, 0, NULL, 0), 0);
+	}
+}
+
+static enum health_state state_of(unsigned path)
+{
+	return solo->path[path].health.state;
+}
+
+/* The peer says how much of one path has arrived there: all but `missing` bytes. */
+static void prove(unsigned path, uint64_t missing)
+{
+	struct frame_ack ack = {
+		.cumulative = solo->s->sender.flight.base,
+		.range_credit = RANGE_CREDIT,
+		.path_count = 1,
+		.paths = { { solo->path[path].id, 0, solo->path[path].health.sent_bytes - missing } },
+	};
+
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+}
+
+static void pass(time_ns time)
+{
+	solo->now += time;
+	session_tick(solo->s, solo->now);
+}
+
+static int add(struct path *path, uint16_t id)
+{
+	return session_add_path(solo->s, path, id, 0, RTT, solo->now);
+}
+
+/* Ids may come in another order than they were given out; none is used twice. */
+static void ids_are_used_once(void)
+{
+	struct path path;
+	unsigned used[] = { 100, 101, 99, 50, 164 }, refused[] = { 100, 99, 50, 101, 36, 164, PATH_ID_NONE };
+
+	begin(MODE_STRIPE, 1);
+	for (unsigned i = 0; i < 5; i++) {
+		CHECK_EQ(add(&path, (uint16_t)used[i]), 0);
+		session_remove_path(solo->s, &path, solo->now);
+	}
+	for (unsigned i = 0; i < 7; i++)
+		CHECK_EQ(add(&path, (uint16_t)refused[i]), -EEXIST);
+	solo_free(solo);
+}
+
+/* A peer that leaps comes round to an id that lives: two of a kind would make an ACK impossible. */
+static void an_id_in_use_is_refused_after_a_leap(void)
+{
+	static const uint16_t leaps[] = { 30000, 60000 };
+	struct path path[3];
+
+	begin(MODE_STRIPE, 1);
+	CHECK_EQ(solo->path[0].id, 0);
+	for (unsigned i = 0; i < 2; i++)
+		CHECK_EQ(add(&path[i], leaps[i]), 0);
+	CHECK_EQ(add(&path[2], 0), -EEXIST);
+	solo->path[0].ack_due = solo->path[0].ack_urgent = true;
+	CHECK(solo_carry(solo, 0, SIZE_MAX) > 0);
+	for (unsigned i = 0; i < 2; i++)
+		session_remove_path(solo->s, &path[i], solo->now);
+	solo_free(solo);
+}
+
+static void no_more_than_there_is_room_for(void)
+{
+	struct path path;
+
+	begin(MODE_STRIPE, PATHS_MAX);
+	CHECK_EQ(add(&path, 1000), -ENOSPC);
+	session_remove_path(solo->s, &solo->path[3], solo->now);
+	free(solo->out[3].bytes);
+	solo->out[3].bytes = NULL;
+	CHECK_EQ(add(&path, 1000), 0);
+	CHECK_EQ(path.slot, 3);
+	session_remove_path(solo->s, &path, solo->now);
+	solo_free(solo);
+}
+
+static void a_lost_path_gives_back_what_it_carried(void)
+{
+	struct chunk chunk;
+
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 10000);
+	solo_carry(solo, 0, SIZE_MAX);
+	CHECK(flight_carriers(&solo->s->sender.flight, 0, 10000) & FLIGHT_BIT(0));
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	CHECK_EQ(state_of(0), HEALTH_DOWN);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[0], solo->now), REASON_PATH_RESET);
+	CHECK(scheduler_next(&solo->s->sender, &solo->path[1], solo->now, &chunk));
+	CHECK_EQ(chunk.start, 0);
+	/* Twice is once. */
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_LOST, true, solo->now);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[0], solo->now), REASON_PATH_RESET);
+	solo_free(solo);
+}
+
+/* Silent, and another path has newer evidence: suspect. Its bytes go elsewhere at once. */
+static void suspicion_is_relative(void)
+{
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	CHECK(solo_carry(solo, 0, SIZE_MAX) > 8000);
+	pass(RTT + 100 * NS_PER_MS);
+	/* All are silent: perhaps the peer is. The idle one is asked. */
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	CHECK(solo->path[1].ping_due);
+	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[1]);
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+	CHECK(session_next_writer(solo->s, solo->now) == NULL);
+	pass(RTT);
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	prove(1, 0);
+	pass(1);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[0], solo->now), REASON_PATH_SUSPECT);
+	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[1]);
+	solo_free(solo);
+}
+
+static void make_suspect(void)
+{
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	solo_carry(solo, 0, SIZE_MAX);
+	pass(RTT + 100 * NS_PER_MS);
+	solo_carry_all(solo);
+	prove(1, 0);
+	pass(1);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	solo_carry_all(solo);
+	prove(1, 0);
+}
+
+/* Out of SUSPECT slowly, through a probe of its own, with new evidence. */
+static void readmission(void)
+{
+	make_suspect();
+	/* Too soon. */
+	pass(NS_PER_MS);
+	prove(0, 10);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	pass(solo->path[0].health.dwell_ns);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	prove(0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	CHECK(solo->path[0].ping_due);
+	/* Only what is sent now can prove it. */
+	prove(0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_carry_all(solo);
+	pass(RTT);
+	prove(0, 0);
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	solo_free(solo);
+}
+
+/* All evidence came while it was too soon: time alone readmits it then, there is nothing to wait for. */
+static void readmission_when_nothing_is_owed(void)
+{
+	time_ns deadline;
+
+	make_suspect();
+	prove(0, 0);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	deadline = session_deadline(solo->s, solo->now);
+	CHECK(deadline > solo->now);
+	CHECK(deadline <= solo->now + solo->path[0].health.dwell_ns);
+	solo->now = deadline;
+	session_tick(solo->s, solo->now);
+	solo->now = solo->path[0].health.state_at + solo->path[0].health.dwell_ns;
+	session_tick(solo->s, solo->now);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_free(solo);
+}
+
+static void alone_it_is_never_suspect(void)
+{
+	begin(MODE_STRIPE, 1);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 100; i++) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK(deadline > solo->now);
+		pass(deadline - solo->now);
+		CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+		CHECK(session_next_writer(solo->s, solo->now) == NULL);
+	}
+	/* Looked at ever more rarely: a hundred looks are many seconds. */
+	CHECK(solo->now > 10 * NS_PER_S);
+	CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
+	solo_free(solo);
+}
+
+/* A fresh connection is wanted when nothing moves, not when the network is slow. */
+static void silence_asks_for_a_fresh_connection(void)
+{
+	struct carrier_report report = { .known = true, .acked_bytes = 1000, .ack_age_ns = 0 };
+
+	begin(MODE_STRIPE, 1);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), 0);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 30; i++) {
+		pass(100 * NS_PER_MS);
+		report.acked_bytes += 1000;
+		session_path_report(solo->s, &solo->path[0], &report, solo->now);
+		CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), 0);
+	}
+	pass(500 * NS_PER_MS);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), solo->now);
+	solo_free(solo);
+}
+
+/* An idle path is probed soon after its last bytes, then ever more rarely, up to the interval. */
+static void idle_probes(void)
+{
+	struct solo_frame frame;
+	time_ns last, wait = 0;
+
+	begin(MODE_STRIPE, 1);
+	while (solo_take(solo, 0, &frame))
+		;
+	last = solo->now;
+	for (unsigned i = 0; i < 12; i++) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK(deadline > solo->now && deadline != TIME_NEVER);
+		pass(deadline - solo->now);
+		solo_carry_all(solo);
+		CHECK(solo_take_type(solo, 0, FRAME_PING, &frame));
+		CHECK_EQ(frame.header.length, FRAME_PING_MAX);
+		CHECK(solo->now - last >= wait);
+		wait = solo->now - last;
+		CHECK(wait <= solo->s->config.probe_interval_ns);
+		last = solo->now;
+		prove(0, 0);
+	}
+	CHECK_EQ(wait, solo->s->config.probe_interval_ns);
+	solo_free(solo);
+}
+
+/* A probe that cannot be written yet: nothing to wake up for. */
+static void a_full_carrier_is_not_waited_for(void)
+{
+	begin(MODE_STRIPE, 1);
+	session_path_room(solo->s, &solo->path[0], false);
+	pass(60 * NS_PER_S);
+	CHECK(solo->path[0].ping_due);
+	CHECK(session_deadline(solo->s, solo->now) > solo->now);
+	solo_free(solo);
+}
+
+static void patience_without_a_path(void)
+{
+	for (unsigned ended = 0; ended < 2; ended++) {
+		begin(MODE_STRIPE, 2);
+		session_path_lost(solo->s, &solo->path[0], REASON_PATH_LOST, ended, solo->now);
+		CHECK_EQ(solo->s->pathless_at, TIME_NEVER);
+		session_path_lost(solo->s, &solo->path[1], REASON_PATH_LOST, ended, solo->now);
+		CHECK_EQ(session_deadline(solo->s, solo->now),
+			 solo->now + (ended ? solo->s->config.orphan_timeout_ns :
+					      solo->s->config.resume_timeout_ns));
+		pass(solo->s->config.orphan_timeout_ns);
+		CHECK_EQ(session_state(solo->s), ended ? SESSION_RESET : SESSION_OPEN);
+		if (ended)
+			CHECK_EQ(session_reason(solo->s), REASON_PEER_VANISHED);
+		pass(solo->s->config.resume_timeout_ns);
+		CHECK_EQ(session_state(solo->s), SESSION_RESET);
+		CHECK_EQ(session_deadline(solo->s, solo->now), TIME_NEVER);
+		solo_free(solo);
+	}
+}
+
+static void a_path_that_comes_after_the_end_is_told(void)
+{
+	struct solo_frame frame;
+
+	begin(MODE_STRIPE, 1);
+	solo_write(solo, 100);
+	session_send_finish(solo->s, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_data(solo, 0, 0, 10, true), 0);
+	CHECK_EQ(solo_ack(solo, 0, 101, NULL, 0), 0);
+	CHECK_EQ(session_state(solo->s), SESSION_FINISHED);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	solo_path(solo, 1, RTT, false);
+	solo_carry_all(solo);
+	CHECK(solo_take_type(solo, 1, FRAME_CLOSE, &frame));
+	CHECK_EQ(frame.payload[1], REASON_DONE);
+	CHECK(session_path_done(solo->s, &solo->path[1]));
+	solo_free(solo);
+}
+
+int main(void)
+{
+	RUN(ids_are_used_once);
+	RUN(an_id_in_use_is_refused_after_a_leap);
+	RUN(no_more_than_there_is_room_for);
+	RUN(a_lost_path_gives_back_what_it_carried);
+	RUN(suspicion_is_relative);
+	RUN(readmission);
+	RUN(readmission_when_nothing_is_owed);
+	RUN(alone_it_is_never_suspect);
+	RUN(silence_asks_for_a_fresh_connection);
+	RUN(idle_probes);
+	RUN(a_full_carrier_is_not_waited_for);
+	RUN(patience_without_a_path);
+	RUN(a_path_that_comes_after_the_end_is_told);
+	return 0;
+}
