@@ -77,7 +77,7 @@ static double rate(const struct bars *bars, double old, uint64_t before, uint64_
 static void show_path(struct bars *bars, const struct hawser_path_info *path, bool ended)
 {
 	struct bars_path *seen = find(bars, path->id);
-	uint64_t bytes = path->bytes_sent + path->bytes_received;
+	uint64_t bytes = path->bytes_sent + path->bytes_received + path->duplicate_bytes_received;
 	seen->per_s = rate(bars, seen->per_s, seen->bytes, bytes, ended);
 	seen->bytes = bytes;
 	if (seen->per_s > bars->best_per_s)

@@ -35,7 +35,7 @@ static const char help_text[] =
 	"      --both             both send at once\n"
 	"      --size N[-M]       bytes per write (default 256Ki) or message (64Ki);\n"
 	"                         messages also spread over N to M, the large ones rare\n"
-	"      --warm-up SECONDS  leave the first seconds out of the goodput\n"
+	"      --warm-up SECONDS  leave the first seconds out of goodput and gaps\n"
 	"      --request-bytes N  of a request and its reply (default 1024)\n"
 	"      --rate N           requests per second, sent on schedule (default: the\n"
 	"                         next when the last is answered)\n"

@@ -23,7 +23,7 @@ struct bench_plan {
 	uint64_t bytes;      /* per direction, or BENCH_UNBOUNDED */
 	uint64_t messages;   /* per direction, or BENCH_UNBOUNDED */
 	uint64_t time_ns;    /* a sender stops then, or BENCH_UNBOUNDED */
-	uint64_t warm_up_ns; /* left out of the goodput */
+	uint64_t warm_up_ns; /* left out of goodput and gaps */
 	uint64_t size_least; /* of a write or message */
 	uint64_t size_most;
 	uint64_t request_bytes;

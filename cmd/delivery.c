@@ -13,7 +13,8 @@ void delivery_note(struct delivery *delivery, uint64_t now_ns, uint64_t length)
 	atomic_store_explicit(&delivery->bytes, bytes, memory_order_relaxed);
 	if (delivery->first_ns == 0) {
 		delivery->first_ns = delivery->last_ns = now_ns;
-	} else if (now_ns - delivery->last_ns > delivery->longest_gap_ns) {
+	} else if (delivery->counted_from_ns != 0 &&
+		   now_ns - delivery->last_ns > delivery->longest_gap_ns) {
 		delivery->longest_gap_ns = now_ns - delivery->last_ns;
 		delivery->longest_gap_at_ns = delivery->last_ns;
 	}

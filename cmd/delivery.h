@@ -16,7 +16,7 @@ struct delivery {
 	uint64_t longest_gap_ns;
 	uint64_t longest_gap_at_ns; /* when that wait began */
 
-	/* Goodput counts from here: the first byte, or the first after the warming up. */
+	/* Goodput and gaps count from here: the first byte, or the first after the warming up. */
 	uint64_t warm_up_ns;
 	uint64_t counted_from_ns, counted_from_bytes;
 };

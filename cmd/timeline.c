@@ -42,7 +42,8 @@ static void row(struct timeline *timeline)
 		info.bytes_acknowledged);
 	for (unsigned i = 0; i < TIMELINE_PATHS_MAX; i++)
 		fprintf(timeline->file, "\t%" PRIu64 "\t%" PRIu64, timeline->paths[i].bytes_sent,
-			timeline->paths[i].bytes_received);
+			timeline->paths[i].bytes_received +
+				timeline->paths[i].duplicate_bytes_received);
 	fputc('\n', timeline->file);
 }
 

@@ -3,7 +3,8 @@
  * A timeline: a table, one row every 10 ms, of what had been delivered in order and what each path
  * had carried, for plots. Columns, separated by tabs:
  *
- *   seconds  received  acknowledged  then for each of 8 path places: sent  received
+ *   seconds  received  acknowledged  then for each of 8 path places: sent  received (copies
+ * included)
  *
  * A path keeps its place; comments at the end of the file say which path that was. seconds counts
  * from the time given in the first comment, on the clock that never steps back.

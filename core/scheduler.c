@@ -293,7 +293,7 @@ bool scheduler_next(struct sender *s, const struct path *p, time_ns now, struct 
 	if (found && !within_credit(s, p, chunk)) {
 		/* The lowest hole is always welcome: it extends what the peer has in order. */
 		found = flight_first(&s->flight, s->flight.base, sender_reach(s),
-				     trusted(s) | bit(p) | FLIGHT_ACKED, &chunk->start, &chunk->end) &&
+				     trusted(s) | FLIGHT_ACKED, &chunk->start, &chunk->end) &&
 			chunk->start == s->flight.base &&
 			cut(s, p, chunk->start, chunk->end, false, chunk);
 	}

@@ -171,7 +171,7 @@ static void decide_hello(struct guest *guest, const struct handshake_offer *offe
 	struct engine *e = guest->greeting.engine;
 	struct handshake_terms terms;
 
-	if (!listener) {
+	if (!listener || !accept_queue_open(listener->queue)) {
 		greeting_refuse(&guest->greeting, REASON_GOING_AWAY);
 	} else if (endpoint_find_any(e, offer->id, false)) {
 		greeting_refuse(&guest->greeting, REASON_DUPLICATE_SESSION);
@@ -188,9 +188,10 @@ static void decide_hello(struct guest *guest, const struct handshake_offer *offe
 
 static void decide_join(struct guest *guest, const struct handshake_offer *offer)
 {
-	static const struct handshake_terms none;
 	struct engine *e = guest->greeting.engine;
 	struct endpoint *ep = endpoint_find(e, offer->id, false);
+	/* Of a session that exists nothing is declared again, but its kind is part of the answer. */
+	struct handshake_terms terms = { .kind = ep && ep->messages ? SESSION_MESSAGES : SESSION_STREAM };
 
 	guest->parked = false;
 	if (!ep && hello_pending(e->listeners, offer->id))
@@ -199,7 +200,7 @@ static void decide_join(struct guest *guest, const struct handshake_offer *offer
 		greeting_refuse(&guest->greeting, REASON_UNKNOWN_SESSION);
 	else if (!join_allowed(e->listeners, offer->id))
 		greeting_refuse(&guest->greeting, REASON_BUSY);
-	else if (greeting_admit(&guest->greeting, ep->secret, &none) < 0)
+	else if (greeting_admit(&guest->greeting, ep->secret, &terms) < 0)
 		guest_free(guest);
 }
 

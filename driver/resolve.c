@@ -20,9 +20,6 @@ struct resolve {
 	bool cancelled;                 /* engine thread only */
 };
 
-/* Look-ups under way. Engine thread only; one engine in a process. */
-static unsigned resolves_count;
-
 static void add(struct resolve_result *result, const struct addrinfo *info, unsigned host, uint16_t port,
 		unsigned limit)
 {
@@ -149,8 +146,7 @@ static void finished(struct engine *e, struct request *request)
 {
 	struct resolve *r = container_of(request, struct resolve, request);
 
-	(void)e;
-	resolves_count--;
+	e->resolves_count--;
 	if (!r->cancelled)
 		r->done(r->owner, &r->result);
 	free(r);
@@ -174,7 +170,7 @@ int resolve_start(struct engine *e, const struct address *address,
 	pthread_attr_t attributes;
 	int err;
 
-	if (resolves_count == RESOLVES_MAX)
+	if (e->resolves_count == RESOLVES_MAX)
 		return -EAGAIN;
 	r = calloc(1, sizeof *r);
 	if (!r)
@@ -192,7 +188,7 @@ int resolve_start(struct engine *e, const struct address *address,
 		free(r);
 		return -err;
 	}
-	resolves_count++;
+	e->resolves_count++;
 	*out = r;
 	return 0;
 }

@@ -62,6 +62,13 @@ sed -n '/^static const struct option table/,/^};/s/^\t{ "\([a-z_]*\)".*/\1/p' dr
 sed -n 's/^\.It Cm \([a-z_]*\)$/\1/p' man/hawser-options.7 | sort > "$work/options-described"
 same driver/options.c "$work/options" man/hawser-options.7 "$work/options-described"
 
+sed -n 's/^\t{ "\([a-z_]*\)", [a-z_]*, [^,]*, "\([^"]*\)",.*/\1 \2/p' driver/options.c > "$work/defaults"
+[ -s "$work/defaults" ] || complain "driver/options.c: no defaults found"
+while read -r name default; do
+	sed -n "/^\.It Cm $name\$/,/^\.It Cm /p" man/hawser-options.7 | grep -qw "$default" ||
+		complain "man/hawser-options.7: the default of $name is $default"
+done < "$work/defaults"
+
 sed -n 's/^\t\[REASON_[A-Z_]*\] = "\(.*\)",$/\1/p' core/reason.c | grep -v 'no reason given' > "$work/reasons"
 [ -s "$work/reasons" ] || complain "core/reason.c: no reasons found"
 while read -r words; do
@@ -74,9 +81,9 @@ described man/hawser.1 '^\.Ss hawser ' \
 # shellcheck disable=SC2046
 described man/hawser.1 '^\.It.* Fl -' \
 	$(sed -n 's/^\t{ "\([a-z-]*\)", *[a-z]*_argument,.*/\1/p' cmd/*.[ch] | sort -u)
-# shellcheck disable=SC2046
-described ARCHITECTURE.md '`' $(cd core && ls ./*.c | cut -c3-) $(cd transport && ls ./*.c | cut -c3-) \
-	$(cd driver && ls ./*.c | cut -c3-) $(cd cmd && ls ./*.c | cut -c3-)
+for file in core/*.c transport/*.c driver/*.c cmd/*.c; do
+	described ARCHITECTURE.md '`' "${file##*/}"
+done
 [ "$(wc -l < ARCHITECTURE.md)" -le 200 ] || complain "ARCHITECTURE.md has more than 200 lines"
 
 # --- What the library needs ---

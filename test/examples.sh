@@ -66,7 +66,7 @@ namespace='unshare -n'
 $namespace ip link set lo up 2> /dev/null || { echo "examples: no network namespace: not run" >&2; exit 77; }
 for server in "$work"/*-server; do
 	# The client dials until the server listens; both end by themselves.
-	# shellcheck disable=SC2016
+	# shellcheck disable=SC2016,SC2086
 	LD_LIBRARY_PATH=$directory timeout 60 $namespace sh -c '
 		ip link set lo up
 		"$1-server" > "$1-output" & server=$!

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Dialling, listening and redialling, through the public interface, over loopback: what a peer, a host
- * or a network can do to them. Servers are processes of their own, so that hosts can be told apart.
+ * or a network can do to them. Servers are programs of their own, so that hosts can be told apart.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -101,8 +102,9 @@ struct server {
 	unsigned port;
 };
 
-static void echo(int fd)
+static void *echo(void *session)
 {
+	int fd = (int)(intptr_t)session;
 	char bytes[65536];
 	ssize_t length;
 
@@ -111,75 +113,88 @@ static void echo(int fd)
 			ssize_t written = write(fd, bytes + at, (size_t)(length - at));
 
 			if (written <= 0)
-				_exit(3);
-			at += written;
+				length = at;
+			else
+				at += written;
 		}
 	}
 	close(fd);
+	return NULL;
 }
 
 struct serving {
 	const char *address;
-	const char *kind;               /* option kind */
+	const char *kind;               /* NULL: stream */
 	bool close_listener;            /* after the first session */
-	rlim_t descriptors;             /* 0: no limit of its own */
+	unsigned descriptors;           /* 0: no limit of its own */
 };
 
-/* Accepts, one session after the other, until its commands end; echoes what comes. */
-static void serve(const struct serving *what, int commands, int news)
+/* Accepts until its commands end, and echoes what comes. */
+static int serve(const struct serving *what, int commands, int news)
 {
 	hawser_options *options = hawser_options_new();
 	struct rlimit limit = { what->descriptors, what->descriptors };
 	int listener;
 	uint16_t port;
 
-	signal(SIGPIPE, SIG_IGN);
 	if (what->descriptors)
 		setrlimit(RLIMIT_NOFILE, &limit);
 	hawser_options_set(options, "kind", what->kind);
 	listener = hawser_listen(what->address, options);
+	hawser_options_free(options);
 	port = listener < 0 ? 0 : (uint16_t)hawser_port(listener);
 	(void)!write(news, &port, sizeof port);
 	if (listener < 0)
-		_exit(2);
+		return 2;
 	for (;;) {
 		struct pollfd polls[2] = { { .fd = listener, .events = POLLIN }, { .fd = commands, .events = POLLIN } };
+		pthread_t thread;
 		int fd;
 
 		if (poll(polls, 2, -1) < 0 || polls[1].revents)
-			_exit(0);
+			return 0;
 		fd = accept(listener, NULL, NULL);
 		if (fd < 0)
 			continue;
-		(void)!write(news, "", 1);
 		if (what->close_listener) {
 			close(listener);
 			listener = -1;
 		}
-		if (fork() == 0) {
-			/* Only its copy of the session's descriptor is used here: that is a plain socket. */
-			echo(fd);
-			_exit(0);
-		}
-		close(fd);
+		(void)!write(news, "", 1);
+		CHECK_EQ(pthread_create(&thread, NULL, echo, (void *)(intptr_t)fd), 0);
+		pthread_detach(thread);
 	}
 }
 
+/* main for a server: serve ADDRESS KIND CLOSE-LISTENER DESCRIPTORS COMMANDS NEWS */
+static int serve_main(char **argv)
+{
+	struct serving what = { argv[2], *argv[3] ? argv[3] : NULL, *argv[4] == '1', (unsigned)atoi(argv[5]) };
+
+	return serve(&what, atoi(argv[6]), atoi(argv[7]));
+}
+
+/* A program of its own: nothing of this process, descriptors least of all, is in it. */
 static struct server server_start(const struct serving *what)
 {
 	struct server server;
 	int commands[2], news[2];
+	char numbers[3][16];
 	uint16_t port;
 
 	CHECK_EQ(pipe2(commands, O_CLOEXEC), 0);
 	CHECK_EQ(pipe2(news, O_CLOEXEC), 0);
+	snprintf(numbers[0], sizeof numbers[0], "%u", what->descriptors);
+	snprintf(numbers[1], sizeof numbers[1], "%d", commands[0]);
+	snprintf(numbers[2], sizeof numbers[2], "%d", news[1]);
 	fflush(stdout);
 	server.pid = fork();
 	if (server.pid == 0) {
-		close(commands[1]);
-		close(news[0]);
-		serve(what, commands[0], news[1]);
-		_exit(0);
+		fcntl(commands[0], F_SETFD, 0);
+		fcntl(news[1], F_SETFD, 0);
+		execl("/proc/self/exe", "dial_test", "serve", what->address, what->kind ? what->kind : "",
+		      what->close_listener ? "1" : "0", numbers[0], numbers[1], numbers[2], (char *)NULL);
+		_exit(127);
 	}
 	close(commands[0]);
 	close(news[1]);
@@ -232,6 +247,8 @@ static int dial_with(const char *address, const char *const *set)
 	int fd, error;
 
 	CHECK(options);
+	/* What a test leaves open need not be waited for at its end. */
+	CHECK_REASON(hawser_options_set(options, "exit_linger", "100ms") == 0);
 	for (; set && set[0]; set += 2)
 		CHECK_REASON(hawser_options_set(options, set[0], set[1]) == 0);
 	fd = hawser_dial(address, options);
@@ -772,7 +789,7 @@ static void paths_return_to_a_closed_listener(void)
 	talk(fd);
 	proxy_reset(&proxy);
 	talk(fd);
-	expect_failure(dialf(NULL, "127.0.0.2:%u", server.port), ECONNREFUSED, "");
+	expect_failure(dialf(NULL, "127.0.0.2:%u", server.port), ECONNREFUSED, "going away");
 	close(fd);
 	proxy_end(&proxy);
 	server_end(&server);
@@ -824,9 +841,11 @@ static void port_numbers(void)
 	close(again);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	if (argc == 8 && strcmp(argv[1], "serve") == 0)
+		return serve_main(argv);
 	RUN(unreachable);
 	RUN(plain);
 	RUN(two_paths);

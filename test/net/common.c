@@ -19,6 +19,7 @@
 
 #define LAB_ASK_FD    8
 #define LAB_ANSWER_FD 9
+#define PATH_ID_NONE  65535u    /* of a path that is not connected now */
 
 const char *const mode_names[MODES] = {
 	[HAWSER_CONVERGE] = "converge",
@@ -283,8 +284,7 @@ void tally_update(struct tally *tally, int fd)
 	for (int i = 0; i < count; i++) {
 		uint32_t id = paths[i].id;
 
-		/* A path that has never been connected has no number yet. */
-		if (paths[i].connects == 0)
+		if (id == PATH_ID_NONE)
 			continue;
 		if (id >= TALLY_IDS)
 			fail("path id %u", id);

@@ -186,6 +186,7 @@ static void change_host(struct world *w, unsigned i)
 	world_wake(w);
 }
 
+/* Everything whole again. Bytes per second that the slowest link and the smallest window must give. */
 static uint64_t heal(struct world *w)
 {
 	uint64_t slowest = UINT64_MAX;
@@ -201,6 +202,15 @@ static uint64_t heal(struct world *w)
 		w->host[i].stopped = w->host[i].deaf = false;
 		w->host[i].finish = true;
 		w->host[i].read_most = 0;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		const struct session_config *config = &w->host[i].session->config;
+
+		/* A window for two round trips of the longest link. */
+		if (4 * config->send_limit_bytes < slowest)
+			slowest = 4 * config->send_limit_bytes;
+		if (4 * config->receive_limit_bytes < slowest)
+			slowest = 4 * config->receive_limit_bytes;
 	}
 	world_wake(w);
 	return slowest;
@@ -228,8 +238,8 @@ static void run(uint64_t number)
 	slowest = heal(w);
 	healed_at = w->now;
 	left = w->host[0].to_write - w->host[1].read + w->host[1].to_write - w->host[0].read;
-	/* What is left and what the carriers hold, twice over the slowest link, and some seconds. */
-	left = 2 * (left + (2u << 20)) / slowest + 10;
+	/* What is left, and as much again in copies that the carriers hold; and some seconds. */
+	left = (2 * left + (256u << 10)) / slowest + 5;
 	while (!world_closed(w)) {
 		MUST(w->now < healed_at + (time_ns)left * NS_PER_S);
 		world_run(w, w->now + 100 * NS_PER_MS, world_closed);

@@ -207,7 +207,7 @@ static void alone_it_is_never_suspect(void)
 	begin(MODE_STRIPE, 1);
 	solo_write(solo, 8000);
 	solo_carry_all(solo);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 70; i++) {
 		time_ns deadline = session_deadline(solo->s, solo->now);
 
 		CHECK(deadline > solo->now);
@@ -215,8 +215,8 @@ static void alone_it_is_never_suspect(void)
 		CHECK_EQ(state_of(0), HEALTH_ACTIVE);
 		CHECK(session_next_writer(solo->s, solo->now) == NULL);
 	}
-	/* Looked at ever more rarely: a hundred looks are many seconds. */
-	CHECK(solo->now > 10 * NS_PER_S);
+	/* Looked at ever more rarely. */
+	CHECK(solo->now > 30 * NS_PER_S);
 	CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
 	solo_free(solo);
 }
