@@ -20,9 +20,12 @@ static time_ns larger(time_ns a, time_ns b)
 
 static time_ns serialization_ns(const struct health *h, uint64_t bytes)
 {
-	if (bytes <= FREE_FLIGHT_BYTES || h->rate_bytes == 0)
+	/* A rate that the carrier never limited is that of the program, and says too little. */
+	uint64_t free_bytes = h->full_bytes > 0 ? 0 : FREE_FLIGHT_BYTES;
+
+	if (bytes <= free_bytes || h->rate_bytes == 0)
 		return 0;
-	bytes -= FREE_FLIGHT_BYTES;
+	bytes -= free_bytes;
 	if (bytes > UINT32_MAX)
 		bytes = UINT32_MAX;
 	return (time_ns)(bytes * (uint64_t)NS_PER_S / h->rate_bytes);

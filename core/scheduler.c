@@ -73,9 +73,15 @@ static uint64_t allowance(const struct sender *s, const struct path *p)
 static bool makes_later(const struct sender *s, const struct path *p, uint64_t waiting_bytes)
 {
 	uint64_t next_bytes = scheduler_frame_bytes(p);
-	time_ns own = health_arrival_ns(&p->health, next_bytes < waiting_bytes ? next_bytes : waiting_bytes);
+	time_ns own;
 	uint32_t trust = trusted(s);
 
+	if (next_bytes > waiting_bytes)
+		next_bytes = waiting_bytes;
+	/* What this write is to carry already goes before it. */
+	for (unsigned i = 0; i < p->out.frames_count; i++)
+		next_bytes += p->out.frames[i].end - p->out.frames[i].start;
+	own = health_arrival_ns(&p->health, next_bytes);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *other = s->paths[i];
 

@@ -9,7 +9,7 @@
 #include "core/scheduler.h"
 #include "core/session_internal.h"
 
-#define STOCK_BLOCKS 8u         /* spare blocks that a session at work likes to have */
+#define STOCK_BLOCKS 16u        /* spare blocks that a session at work has: one reading's worth of scattered chunks */
 
 static size_t struct_bytes(void)
 {
@@ -279,6 +279,8 @@ enum session_mode session_mode(const struct session *s)
 void session_ask_mode(struct session *s, enum session_mode mode, time_ns now)
 {
 	(void)now;
+	s->mode_wish = mode;
+	s->mode_wished = !has_path(s);
 	/* On every path, in case one of them is about to be lost: asking twice is asking once. */
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		if (s->sender.paths[i] != NULL)

@@ -25,6 +25,8 @@ struct session {
 	uint64_t ids_seen;              /* bit n: highest_id - n was used */
 	bool peer_done;                 /* CLOSE(done) came: the peer has everything and wants no more */
 	bool discard;                   /* the program reads no more */
+	bool mode_wished;               /* the peer is to be asked for mode_wish as soon as there is a path */
+	enum session_mode mode_wish;
 	bool reset_by_peer;
 	uint64_t peer_consumed;         /* of our bytes, by the peer's program */
 	uint64_t peer_window;           /* the receive limit that the peer began with */

@@ -148,6 +148,9 @@ int session_add_path(struct session *s, struct path *p, uint16_t id, unsigned ra
 	s->sender.paths[slot] = p;
 	s->pathless_at = TIME_NEVER;
 	acknowledge_everywhere(s, now);
+	if (s->mode_wished)
+		path_queue_mode(p, s->mode_wish);
+	s->mode_wished = false;
 	if (s->state == SESSION_FINISHED)
 		path_queue_close(p, REASON_DONE, 0);
 	return 0;

@@ -235,6 +235,13 @@ static void arrival_and_completion(void)
 	h.rate_bytes = 1000000;
 	CHECK_EQ(health_arrival_ns(&h, 1000), 10 * MS);         /* flies freely */
 	CHECK(health_arrival_ns(&h, 1000000) > 900 * MS);
+	/* Once the carrier has refused more the rate is the network's, for a few bytes too. */
+	h.rate_bytes = 10000;
+	CHECK_EQ(health_arrival_ns(&h, 1000), 10 * MS);
+	h.full_bytes = 1;
+	CHECK_EQ(health_arrival_ns(&h, 1000), 110 * MS);
+	h.full_bytes = 0;
+	h.rate_bytes = 1000000;
 	health_sent(&h, 1000000, true, NS_PER_S);
 	CHECK(health_arrival_ns(&h, 1000) > 900 * MS);
 	CHECK_EQ(health_completion_ns(&h), health_arrival_ns(&h, 0) + 10 * MS + 4 * h.rttvar_ns);

@@ -189,6 +189,26 @@ static void somebody_takes_the_last_bytes(void)
 	end();
 }
 
+/* A path far slower than the other must not hold up a window, whatever its size. */
+static void a_slow_path_does_not_hold_up_the_window(void)
+{
+	for (uint64_t window = 256u << 10; window <= 4u << 20; window *= 4) {
+		struct session_config config = world_config(MODE_STRIPE);
+		struct world *w;
+
+		config.send_limit_bytes = config.receive_limit_bytes = window;
+		w = world_new(&config, &config);
+		world_add_link(w, 6400000, 10 * NS_PER_MS);
+		world_add_link(w, 50000, 30 * NS_PER_MS);
+		w->host[0].to_write = UINT64_C(1) << 40;
+		world_run(w, w->now + 10 * NS_PER_S, NULL);
+		printf("  window %" PRIu64 " KiB: %.2f of the better path\n", window >> 10,
+		       (double)w->host[1].read / 64e6);
+		CHECK(w->host[1].read > 64000000 * UINT64_C(95) / 100);
+		world_free(w);
+	}
+}
+
 /* --- duplicate --- */
 
 static void duplicate_gives_everybody_everything(void)
@@ -451,6 +471,7 @@ int main(void)
 	RUN(a_fresh_path_gets_little);
 	RUN(never_slower);
 	RUN(somebody_takes_the_last_bytes);
+	RUN(a_slow_path_does_not_hold_up_the_window);
 	RUN(duplicate_gives_everybody_everything);
 	RUN(backup_uses_the_preferred_path);
 	RUN(backup_does_not_wait_for_suspicion);

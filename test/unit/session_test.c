@@ -190,6 +190,14 @@ static void mode_asked_of_the_peer(void)
 	world_run(w, w->now + NS_PER_S, NULL);
 	CHECK_EQ(session_mode(w->host[1].session), MODE_DUPLICATE);
 	CHECK_EQ(session_mode(w->host[0].session), MODE_STRIPE);
+	/* Asked while there is no path: kept until there is one. */
+	w->redial = false;
+	world_break(w, 0, false);
+	world_break(w, 1, false);
+	session_ask_mode(w->host[0].session, MODE_BACKUP, w->now);
+	world_connect(w, 0);
+	world_run(w, w->now + NS_PER_S, NULL);
+	CHECK_EQ(session_mode(w->host[1].session), MODE_BACKUP);
 	world_free(w);
 }
 
