@@ -9,8 +9,6 @@
 #include "core/scheduler.h"
 #include "core/session_internal.h"
 
-#define STOCK_BLOCKS 16u        /* spare blocks that a session at work has: one reading's worth of scattered chunks */
-
 static size_t struct_bytes(void)
 {
 	size_t align = alignof(void *);

@@ -2,6 +2,7 @@
 /* The control socket: one request for each connection. */
 #include "driver/control.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +17,7 @@
 #include "driver/status.h"
 
 #define PLACES          2u
+#define CLEAN_MAX       256u                    /* names looked at for leftovers */
 #define GUEST_LIFE_NS   (10 * NS_PER_S)         /* to ask, and to read the answer */
 #define ASK_TIMEOUT_S   10
 #define PATH_BYTES      sizeof(((struct sockaddr_un *)0)->sun_path)
@@ -234,6 +236,30 @@ static void pause_over(struct timer *t, time_ns now)
 	take_guests(container_of(t, struct control, pause));
 }
 
+/* Removes what processes left that ended without exit(3): nobody listens there. */
+static void clean(const char *directory)
+{
+	DIR *d = opendir(directory);
+	struct dirent *entry;
+
+	for (unsigned i = 0; d && i < CLEAN_MAX && (entry = readdir(d)); i++) {
+		struct sockaddr_un address = { .sun_family = AF_UNIX };
+		int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", directory,
+				      entry->d_name);
+
+		if (entry->d_name[0] == '.' || (size_t)length >= sizeof address.sun_path)
+			continue;
+		int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (fd < 0)
+			break;
+		if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0 && errno == ECONNREFUSED)
+			unlink(address.sun_path);
+		close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
 static int bind_in(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -268,6 +294,7 @@ void control_start(struct engine *e)
 			continue;
 		if (!control_path(c->path, which, e->pid))
 			continue;
+		clean(directory);
 		c->fd = bind_in(c->path);
 	}
 	if (c->fd >= 0 && watch_start(e, &c->watch, c->fd, EPOLLIN, control_ready) < 0) {

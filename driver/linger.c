@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "driver/call.h"
+#include "driver/control.h"
 #include "driver/endpoint.h"
 #include "driver/face_descriptor.h"
 
@@ -63,11 +64,12 @@ static bool owes(struct endpoint *ep, const struct leaving *leaving, time_ns now
 {
 	bool delivered;
 
-	if (ep->stage != ENDPOINT_LIVE || now - leaving->began >= ep->exit_linger_ns)
+	if (now - leaving->began >= ep->exit_linger_ns)
 		return false;
 	pthread_mutex_lock(&ep->lock);
 	/* CLOSED: the peer knows as well. */
-	delivered = session_state(ep->session) >= SESSION_CLOSED && ep->face.kind == FACE_GONE;
+	delivered = !ep->session ||
+		    (session_state(ep->session) >= SESSION_CLOSED && ep->face.kind == FACE_GONE);
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		delivered = delivered && !ep->links[i];
 	pthread_mutex_unlock(&ep->lock);
@@ -81,8 +83,8 @@ static void look(struct timer *t, time_ns now)
 
 	for (struct endpoint *ep = endpoint_next(leaving->engine, NULL), *next; ep; ep = next) {
 		next = endpoint_next(leaving->engine, ep);
-		if (ep->stage != ENDPOINT_LIVE)
-			continue;
+		if (ep->face.kind == FACE_ABSENT && ep->stage == ENDPOINT_LIVE)
+			endpoint_abort(ep, REASON_PROCESS_EXITS);       /* nobody accepted it */
 		close_by_exit(ep, now);
 		leave_peer(ep, now);
 		owing = owing || owes(ep, leaving, now);
@@ -108,8 +110,10 @@ static void at_exit(void)
 	struct engine *e = engine_running();
 	struct leaving leaving;
 
-	if (e && !engine_is_current(e))
-		call_run(e, &leaving.call, leave);
+	if (!e || engine_is_current(e))
+		return;
+	call_run(e, &leaving.call, leave);
+	control_remove(e);
 }
 
 void linger_prepare_once(void)

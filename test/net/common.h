@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HUNG_S     10u
+#define HUNG_S     40u
 #define PART_BYTES ((size_t)1 << 18) /* of one call to send or receive */
 #define MODES      4u
 #define NS_PER_S   UINT64_C(1000000000)

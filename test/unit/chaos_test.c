@@ -77,7 +77,7 @@ static void check_bounds(struct world *w)
 		MUST(s->receive.ahead.count <= RANGE_CREDIT);
 		MUST(flight_runs(&s->sender.flight) <= RANGE_CREDIT);
 		/* Both windows, the spare ones, a tail for every path, and one to read into. */
-		MUST(w->host[i].blocks <= slots + 8 + PATHS_MAX + 1);
+		MUST(w->host[i].blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 1);
 	}
 }
 
