@@ -40,11 +40,14 @@ struct endpoint_wait;
 struct dialler;                 /* redial.c's, for one endpoint */
 
 struct endpoint_config {
-	struct session_config session;          /* as session_init takes it; id is filled in by the caller */
+	/* as session_init takes it; id is filled in by the caller */
+	struct session_config session;
 	uint8_t secret[SECRET_BYTES];           /* proves JOINs */
 	char peer[PEER_TEXT_BYTES];             /* what hawser_peer says; a dial may set it later */
-	time_ns linger_ns;                      /* how long it goes on after the program closed it */
-	time_ns exit_linger_ns;                 /* how long exit(3) waits for this session's bytes */
+	/* how long it goes on after the program closed it */
+	time_ns linger_ns;
+	/* how long exit(3) waits for this session's bytes */
+	time_ns exit_linger_ns;
 	struct dialler *dialler;                /* NULL: this end accepts */
 };
 
@@ -57,7 +60,8 @@ enum endpoint_stage {
 struct endpoint {
 	struct engine *engine;
 	struct endpoint *hash_next;
-	struct endpoint *all_next, **all_link;  /* every endpoint that is not over, or every one that is */
+	/* every endpoint that is not over, or every one that is */
+	struct endpoint *all_next, **all_link;
 	uint8_t id[SESSION_ID_BYTES];
 	uint8_t secret[SECRET_BYTES];
 	bool is_dialler, messages;
@@ -66,8 +70,10 @@ struct endpoint {
 	time_ns linger_ns, exit_linger_ns;
 	time_ns began;
 
-	pthread_mutex_t lock;           /* session, face, stage: the engine holds it while it pumps */
-	pthread_cond_t changed;         /* room, bytes to read, the end: for blocking calls of the handle */
+	/* session, face, stage: the engine holds it while it pumps */
+	pthread_mutex_t lock;
+	/* room, bytes to read, the end: for blocking calls of the handle */
+	pthread_cond_t changed;
 	enum endpoint_stage stage;
 	bool established;               /* it had a link once */
 	struct failure failure;         /* when over by a reset or a dial that failed */
@@ -83,7 +89,8 @@ struct endpoint {
 	struct timer linger;            /* the program has closed it */
 	uint64_t refused_from;          /* GONE: bytes received beyond this are refused */
 	time_ns ended_at;               /* when the session was seen CLOSED or RESET; 0: not */
-	time_ns alone_since;            /* at exit: all is delivered, and the peer goes on; 0: not so */
+	/* at exit: all is delivered, and the peer goes on; 0: not so */
+	time_ns alone_since;
 	struct request kick;            /* of the handle's calls */
 	atomic_bool kicked;
 	unsigned users;                 /* handles: it may not be freed before they let go */
@@ -116,12 +123,16 @@ void endpoint_peer_declared(struct endpoint *ep, uint64_t receive_limit, unsigne
 void endpoint_set_peer(struct endpoint *ep, const char *text);
 
 struct link_config {
-	struct carrier *carrier;        /* after the handshake; the endpoint's from now on, also on failure */
+	/* after the handshake; the endpoint's from now on, also on failure */
+	struct carrier *carrier;
 	uint16_t id;                    /* on the wire, never used before in this session */
-	int replaces;                   /* id of the link that this one is a fresh connection for; -1: none */
-	unsigned rank;                  /* order of preference in mode backup, lower first; a replaced one's is kept */
+	/* id of the link that this one is a fresh connection for; -1: none */
+	int replaces;
+	/* order of preference in mode backup, lower first; a replaced one's is kept */
+	unsigned rank;
 	time_ns rtt_ns;                 /* of the handshake */
-	uint32_t connects;              /* how often this path was established, this time included */
+	/* how often this path was established, this time included */
+	uint32_t connects;
 	bool replies_elsewhere;         /* see hawser_path_info */
 	struct carrier_route route;     /* for people; both addresses known */
 };
@@ -144,7 +155,8 @@ struct link_view {
 	uint16_t id;
 	uint32_t state;                 /* enum hawser_path_state */
 	enum reason reason;             /* why it carries nothing, or REASON_NONE */
-	time_ns silent_since;           /* a fresh connection is wanted: silent since then; 0: it is not silent */
+	/* a fresh connection is wanted: silent since then; 0: it is not silent */
+	time_ns silent_since;
 	const struct carrier_route *route;      /* valid until the next call into endpoint.h */
 };
 /* Fills at most PATHS_MAX; returns how many links there are. */
@@ -183,7 +195,8 @@ struct endpoint_wait {
 	struct endpoint *endpoint;
 	enum endpoint_event event;
 	struct timer timer;
-	void (*done)(struct endpoint_wait *w, int result);      /* -EAGAIN: the time is over. w is the caller's again */
+	/* -EAGAIN: the time is over. w is the caller's again */
+	void (*done)(struct endpoint_wait *w, int result);
 };
 
 /* timeout_ns TIME_NEVER: for ever; 0: only looks. May call done at once. Several may wait. */
@@ -192,6 +205,9 @@ void endpoint_wait(struct endpoint *ep, struct endpoint_wait *w, enum endpoint_e
 
 /* Ends a wait that has begun: done(-EAGAIN). */
 void endpoint_wait_stop(struct endpoint_wait *w);
+
+/* Tells those whose time has come; endpoint.c calls it after whatever may have changed something. */
+void endpoint_finish_waits(struct endpoint *ep);
 
 /* A handle holds it, lets it go. */
 void endpoint_hold(struct endpoint *ep);

@@ -95,9 +95,11 @@ struct engine {
 	pthread_t thread;
 	pid_t pid;              /* of the process that it serves */
 	pid_t tid;
-	struct engine *inherited;       /* in a child: of its parent's parent; kept, handles point to it */
+	/* in a child: of its parent's parent; kept, handles point to it */
+	struct engine *inherited;
 	int epoll_fd, signal_fd;
-	bool private_table;     /* false: the kernel or a filter refused; descriptors are the program's */
+	/* false: the kernel or a filter refused; descriptors are the program's */
+	bool private_table;
 	bool no_pwait2;
 	time_ns now;
 
@@ -112,7 +114,8 @@ struct engine {
 
 	struct memory memory;                   /* blocks; any thread */
 	struct endpoints *endpoints;
-	struct changes *changes;                /* these belong to the named files, NULL until first used */
+	/* these belong to the named files, NULL until first used */
+	struct changes *changes;
 	struct listeners *listeners;
 	struct lobby *lobby;
 	struct control *control;

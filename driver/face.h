@@ -26,7 +26,8 @@ struct parcel {
 	uint8_t *bytes;
 	size_t capacity, length;
 	size_t at;              /* from the program: so much is in the session already */
-	bool whole;             /* to the program: the message is complete, the packet is to be sent */
+	/* to the program: the message is complete, the packet is to be sent */
+	bool whole;
 };
 
 /*
@@ -52,7 +53,8 @@ struct face {
 	bool input_ended;               /* all it wrote is in the session, and the FIN */
 	bool output_ended;              /* it has been told the end */
 	bool mute;                      /* reset: its writing has been ended */
-	bool ending;                    /* reset: the engine's end is closed as soon as that reads as one */
+	/* reset: the engine's end is closed as soon as that reads as one */
+	bool ending;
 	bool complete;                  /* ending, and nothing is lost by it: a clean end to read */
 	bool priming;                   /* a job of the primer's is under way */
 	struct primer_job primer;
@@ -62,7 +64,8 @@ struct face {
 	struct record_reader reader;    /* messages: of what goes to the program */
 
 	/* The handle: which of its calls said EAGAIN, and whether its descriptor shows that it can go on. */
-	bool adopting;                  /* what the program wrote into its descriptor is still taken */
+	/* what the program wrote into its descriptor is still taken */
+	bool adopting;
 	bool notifies;                  /* nothing of the stream is left in the descriptor */
 	bool wants_read, wants_write, notified;
 	bool in_message;                /* sending: a part of a message has been written */

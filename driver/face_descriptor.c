@@ -599,7 +599,8 @@ void face_descriptor_reset(struct endpoint *ep)
 	struct face *f = &ep->face;
 
 	if (f->fd < 0 || f->kind != FACE_SOCKET)
-		return;         /* a handle's calls tell it; its notifier is closed when all is over */
+		/* a handle's calls tell it; its notifier is closed when all is over */
+		return;
 	/* Nothing it writes goes anywhere: EPIPE, as after a reset of TCP. But one byte it has to write. */
 	if (!f->mute && queued_bytes(f) > 0) {
 		shutdown(f->fd, SHUT_RD);

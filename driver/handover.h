@@ -15,7 +15,8 @@ struct handover {
 	int fd;                         /* of the program's thread; -1: tables are shared */
 	struct sockaddr_un name;
 	socklen_t name_length;
-	int shared;                     /* the descriptor itself, where tables are shared; -1: none */
+	/* the descriptor itself, where tables are shared; -1: none */
+	int shared;
 };
 
 /* The program's thread: 0 or -errno. */

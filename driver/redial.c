@@ -19,6 +19,8 @@
 #define INTERVAL_SHARE      12                  /* of the outage: one part in so many */
 /* A link that fell silent is not dialled afresh before this long: most silences end by themselves. */
 #define SILENCE_LEAST_NS    (200 * NS_PER_MS)
+/* A suspect link is looked at this often, to see whether it falls silent or recovers. */
+#define SUSPECT_LOOK_NS     (100 * NS_PER_MS)
 /* Connected, so the network is proved: the peer gets this long to answer the JOIN. */
 #define ANSWER_PATIENCE_NS  (2 * NS_PER_S)
 /* An address that leads to another host is asked again this rarely, while the session has a path. */
@@ -242,7 +244,7 @@ static time_ns look_at(struct dialler *d, struct want *want, const struct link_v
 	if (view && view->silent_since == 0) {
 		end_attempt(want);
 		want->next_at = sooner(want->next_at, want->started + INTERVAL_LEAST_NS);
-		return TIME_NEVER;
+		return view->state == HAWSER_PATH_SUSPECT ? now + SUSPECT_LOOK_NS : TIME_NEVER;
 	}
 	if (want->attempt) {
 		struct attempt_failure late = attempt_failure_of(-ETIMEDOUT);
