@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How an endpoint ends: closed by its program, reset, aborted, or never established. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/endpoint_internal.h"
+#include "driver/face_descriptor.h"
+#include "driver/link.h"
+
+static const char *words_of_reset(const struct endpoint *ep)
+{
+	return ep->failure.text[0] ? ep->failure.text : reason_text(ep->reason);
+}
+
+/* One table: how a session's reason reads as an errno. */
+int endpoint_reset_error(enum reason reason)
+{
+	switch (reason) {
+	case REASON_OUT_OF_MEMORY:
+		return ENOMEM;
+	case REASON_PROTOCOL_ERROR:
+	case REASON_KIND_MISMATCH:
+	case REASON_VERSION:
+	case REASON_NOT_A_PEER:
+		return EPROTO;
+	case REASON_RESUME_TIMEOUT:
+		return ETIMEDOUT;
+	case REASON_REFUSED_EVERYWHERE:
+		return ECONNREFUSED;
+	default:
+		return ECONNRESET;
+	}
+}
+
+/* Under the lock, once: the session is CLOSED or RESET and nothing of it is needed any more. */
+void endpoint_end_session(struct endpoint *ep, time_ns now)
+{
+	struct session *s = ep->session;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i])
+			endpoint_take_out(ep, ep->links[i], REASON_GOING_AWAY, now);
+	ep->last.state = session_state(s);
+	ep->last.mode = session_mode(s);
+	ep->last.at = now;
+	session_figures(s, &ep->last.figures);
+	ep->last.complete = session_receive_ended(s) &&
+			    ep->last.figures.acknowledged == ep->last.figures.written;
+	if (ep->last.state == SESSION_RESET && !ep->failure.error) {
+		ep->reason = session_reason(s);
+		failure_set(&ep->failure, endpoint_reset_error(ep->reason), "session with %s: %s",
+			    ep->peer[0] ? ep->peer : "the peer", words_of_reset(ep));
+	}
+	session_fini(s);
+	endpoint_reclaim(ep);
+	free(s);
+	ep->session = NULL;
+	explicit_bzero(ep->secret, sizeof ep->secret);
+	timer_stop(ep->engine, &ep->deadline);
+	timer_stop(ep->engine, &ep->linger);
+	free(ep->face.in.bytes);
+	ep->face.in = (struct parcel){ 0 };
+	endpoint_table_over(ep);
+	pthread_cond_broadcast(&ep->changed);
+}
+
+void endpoint_told_over(struct endpoint *ep)
+{
+	while (ep->lost_links) {
+		struct lost_link *lost = ep->lost_links;
+
+		ep->lost_links = lost->next;
+		free(lost);
+	}
+	if (ep->dialler)
+		dialler_free(ep);
+	else if (!ep->is_dialler)
+		listener_session_over(ep);
+	ep->dialler = NULL;
+	endpoint_finish_waits(ep);
+	endpoint_table_forget(ep->engine);
+}
+
+/* Under the lock: whether everything is done that can be done for this session. */
+bool endpoint_at_its_end(struct endpoint *ep, time_ns now)
+{
+	enum session_state state = session_state(ep->session);
+
+	if (state < SESSION_CLOSED || (endpoint_has_links(ep) && now - ep->ended_at < TELL_END_NS))
+		return false;
+	/* What arrived before a reset is read first, as of TCP. */
+	switch (ep->face.kind) {
+	case FACE_SOCKET:
+		return ep->face.output_ended || ep->face.deaf || ep->face.ending;
+	case FACE_COPY:
+		if (state == SESSION_RESET)
+			return session_readable(ep->session) == 0;
+		return session_receive_ended(ep->session) && !ep->face.out.length;
+	case FACE_ABSENT:
+		return state == SESSION_RESET && session_readable(ep->session) == 0;
+	case FACE_GONE:
+		return true;
+	}
+	return true;
+}
+
+void endpoint_fail(struct endpoint *ep, enum reason reason, const struct failure *failure)
+{
+	time_ns now = engine_now(ep->engine);
+
+	pthread_mutex_lock(&ep->lock);
+	if (ep->stage == ENDPOINT_OVER) {
+		pthread_mutex_unlock(&ep->lock);
+		return;
+	}
+	bool dialling = ep->stage == ENDPOINT_DIALLING;
+	if (!ep->failure.error) {
+		ep->reason = reason;
+		ep->failure = *failure;
+	}
+	session_reset(ep->session, reason, now);
+	if (dialling && session_state(ep->session) >= SESSION_CLOSED) {
+		ep->ended_at = now;
+		face_descriptor_reset(ep);
+		endpoint_end_session(ep, now);
+	}
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_post(ep);
+	if (dialling)
+		endpoint_told_over(ep);
+}
+
+void endpoint_abort(struct endpoint *ep, enum reason reason)
+{
+	pthread_mutex_lock(&ep->lock);
+	if (ep->session) {
+		session_reset(ep->session, reason, engine_now(ep->engine));
+		session_receive_discard(ep->session, engine_now(ep->engine));
+		ep->face.out.length = 0;
+		ep->face.out.whole = false;
+	}
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_post(ep);
+}
+
+void endpoint_linger_expired(struct timer *t, time_ns now)
+{
+	struct endpoint *ep = container_of(t, struct endpoint, linger);
+
+	(void)now;
+	pthread_mutex_lock(&ep->lock);
+	if (ep->session && !ep->failure.error)
+		failure_set(&ep->failure, ECONNRESET,
+			    "session with %s: closed, and not everything arrived within the linger time",
+			    ep->peer);
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_abort(ep, REASON_ABORTED);
+}
+
+void endpoint_closed(struct endpoint *ep)
+{
+	time_ns now = engine_now(ep->engine), end;
+
+	pthread_mutex_lock(&ep->lock);
+	ep->face.kind = FACE_GONE;
+	if (ep->session) {
+		struct session_figures figures;
+
+		session_figures(ep->session, &figures);
+		ep->refused_from = session_readable(ep->session) > 0 || ep->face.out.length > 0 ?
+				   0 : figures.received;
+		session_send_finish(ep->session, now);
+		session_receive_discard(ep->session, now);
+		if (!__builtin_add_overflow(now, ep->linger_ns, &end))
+			timer_start(ep->engine, &ep->linger, end);
+	}
+	free(ep->face.out.bytes);
+	ep->face.out = (struct parcel){ 0 };
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_post(ep);
+}
+
+/*
+ * Bytes came, or were left unread, that the program has closed the door to. As TCP would, it tells the
+ * peer by a reset, but not before all that the program wrote has arrived.
+ */
+void endpoint_refuse_unread(struct endpoint *ep, time_ns now)
+{
+	struct session_figures figures;
+
+	if (ep->face.kind != FACE_GONE || session_state(ep->session) != SESSION_OPEN ||
+	    session_unacknowledged(ep->session) > 0)
+		return;
+	session_figures(ep->session, &figures);
+	if (figures.received <= ep->refused_from)
+		return;
+	if (!ep->failure.error)
+		failure_set(&ep->failure, ECONNRESET, "session with %s: closed with bytes unread", ep->peer);
+	session_reset(ep->session, REASON_ABORTED, now);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of all endpoints of an engine: those that live, and the latest that have ended. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/endpoint_internal.h"
+
+#define BUCKETS 4096u
+
+/*
+ *   buckets[hash(id)] -> endpoint -> endpoint       live or over
+ *   live -> ...                                     all that are not over
+ *   over -> newest -> ... -> oldest                 at most TOMBSTONES_MAX without a user
+ */
+struct endpoints {
+	struct endpoint *buckets[BUCKETS];
+	struct endpoint *live, *over;
+	struct endpoint **over_end;
+	unsigned over_count;
+};
+
+static struct endpoint **bucket(struct engine *e, const uint8_t id[SESSION_ID_BYTES])
+{
+	uint32_t hash;
+
+	memcpy(&hash, id, sizeof hash);         /* ids are random */
+	return &e->endpoints->buckets[hash % BUCKETS];
+}
+
+struct endpoint *endpoint_find_any(struct engine *e, const uint8_t id[SESSION_ID_BYTES], bool dialler)
+{
+	if (!e->endpoints)
+		return NULL;
+	for (struct endpoint *ep = *bucket(e, id); ep; ep = ep->hash_next)
+		if (ep->is_dialler == dialler && memcmp(ep->id, id, SESSION_ID_BYTES) == 0)
+			return ep;
+	return NULL;
+}
+
+struct endpoint *endpoint_find(struct engine *e, const uint8_t id[SESSION_ID_BYTES], bool dialler)
+{
+	struct endpoint *ep = endpoint_find_any(e, id, dialler);
+
+	return ep && ep->stage != ENDPOINT_OVER ? ep : NULL;
+}
+
+struct endpoint *endpoint_next(struct engine *e, struct endpoint *ep)
+{
+	if (!ep)
+		return e->endpoints ? e->endpoints->live : NULL;
+	return ep->all_next;
+}
+
+static void unlink_all(struct endpoint *ep)
+{
+	struct endpoints *all = ep->engine->endpoints;
+
+	*ep->all_link = ep->all_next;
+	if (ep->all_next)
+		ep->all_next->all_link = ep->all_link;
+	else if (ep->stage == ENDPOINT_OVER)
+		all->over_end = ep->all_link;
+}
+
+static void link_live(struct endpoint *ep)
+{
+	struct endpoints *all = ep->engine->endpoints;
+
+	ep->all_next = all->live;
+	ep->all_link = &all->live;
+	if (ep->all_next)
+		ep->all_next->all_link = &ep->all_next;
+	all->live = ep;
+}
+
+static void link_over(struct endpoint *ep)
+{
+	struct endpoints *all = ep->engine->endpoints;
+
+	ep->all_next = NULL;
+	ep->all_link = all->over_end;
+	*all->over_end = ep;
+	all->over_end = &ep->all_next;
+	all->over_count++;
+}
+
+static struct endpoints *table(struct engine *e)
+{
+	if (!e->endpoints) {
+		e->endpoints = calloc(1, sizeof *e->endpoints);
+		if (e->endpoints)
+			e->endpoints->over_end = &e->endpoints->over;
+	}
+	return e->endpoints;
+}
+
+int endpoint_table_add(struct endpoint *ep)
+{
+	struct engine *e = ep->engine;
+
+	if (!table(e))
+		return -ENOMEM;
+	if (endpoint_find_any(e, ep->id, ep->is_dialler))
+		return -EEXIST;
+	ep->hash_next = *bucket(e, ep->id);
+	*bucket(e, ep->id) = ep;
+	link_live(ep);
+	return 0;
+}
+
+void endpoint_table_over(struct endpoint *ep)
+{
+	unlink_all(ep);
+	ep->stage = ENDPOINT_OVER;
+	link_over(ep);
+}
+
+static void endpoint_free(struct endpoint *ep)
+{
+	struct endpoint **at = bucket(ep->engine, ep->id);
+
+	assert(ep->stage == ENDPOINT_OVER && !ep->users && !ep->waits && ep->face.fd < 0);
+	while (*at != ep)
+		at = &(*at)->hash_next;
+	*at = ep->hash_next;
+	unlink_all(ep);
+	ep->engine->endpoints->over_count--;
+	engine_unpost(ep->engine, &ep->pump);
+	pthread_cond_destroy(&ep->changed);
+	pthread_mutex_destroy(&ep->lock);
+	free(ep);
+}
+
+/* Forgets the oldest that ended, until no more than the limit are kept. */
+void endpoint_table_forget(struct engine *e)
+{
+	struct endpoints *all = e->endpoints;
+	struct endpoint *ep = all->over;
+
+	while (ep && all->over_count > TOMBSTONES_MAX) {
+		struct endpoint *next = ep->all_next;
+
+		if (!ep->users && ep->face.fd < 0)
+			endpoint_free(ep);
+		ep = next;
+	}
+}
