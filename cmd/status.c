@@ -22,6 +22,7 @@
 #define PACKET_BYTES  ((size_t)1 << 18)
 #define PROCESSES_MAX 4096u
 #define ANSWER_S      2
+#define PATH_ID_NONE  65535u /* a path that is not up has no id */
 
 static const char help_text[] =
 	"Usage: hawser status [--json] [PID...]\n"
@@ -107,7 +108,8 @@ static void ask(struct status *status, const char *path)
 		/* What a process left that ended without tidying up. */
 		if (errno == ECONNREFUSED || errno == ENOENT)
 			return;
-		complain(&status->common, "%s: %s", path, strerror(errno));
+		complain(&status->common, "%s: %s", path,
+			 errno == EAGAIN ? "no answer" : strerror(errno));
 		status->failed = true;
 		return;
 	}
@@ -196,13 +198,17 @@ static void print_path(const json_t *path)
 	char rtt[40], out_rate[24], in_rate[24], out[24], in[24], ends[160];
 	rtt_text(rtt, sizeof rtt, path);
 	snprintf(ends, sizeof ends, "%s -> %s", word(path, "local"), word(path, "remote"));
-	printf("  %4.0f %-8s %-8s %-44s %-16s %9s/s %9s/s %9s %9s\n", number(path, "id"),
-	       word(path, "interface"), word(path, "state_text"), ends, rtt,
+	if (number(path, "id") == PATH_ID_NONE)
+		printf("     - ");
+	else
+		printf("  %4.0f ", number(path, "id"));
+	printf("%-8s %-8s %-44s %-16s %9s/s %9s/s %9s %9s\n",
+	       word(path, "interface"), word(path, "state"), ends, rtt,
 	       bytes_text(out_rate, sizeof out_rate, number(path, "rate_sending")),
 	       bytes_text(in_rate, sizeof in_rate, number(path, "rate_receiving")),
 	       bytes_text(out, sizeof out, number(path, "bytes_sent")),
 	       bytes_text(in, sizeof in, number(path, "bytes_received")));
-	const char *reason = json_string_value(json_object_get(path, "reason_text"));
+	const char *reason = json_string_value(json_object_get(path, "reason"));
 	if (reason != NULL && *reason != '\0')
 		printf("       carries nothing: %s\n", reason);
 	if (number(path, "replies_elsewhere") > 0)
@@ -225,7 +231,7 @@ static void print_session(const json_t *session)
 	       bytes_text(in, sizeof in, number(session, "bytes_received")),
 	       bytes_text(copies, sizeof copies, number(session, "duplicate_bytes_sent")),
 	       number(session, "longest_gap_ns") / 1e6);
-	const char *reason = json_string_value(json_object_get(session, "reason_text"));
+	const char *reason = json_string_value(json_object_get(session, "reason"));
 	if (reason != NULL && *reason != '\0')
 		printf("  %s\n", reason);
 	if (json_array_size(paths) == 0) {

@@ -255,7 +255,7 @@ static int send_error(const struct endpoint *ep)
 static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
 {
 	struct endpoint *ep = h->endpoint;
-	bool more = flags & HAWSER_MORE, ended = false;
+	bool more = flags & HAWSER_MORE, ended = false, kicked = false;
 	ssize_t sent = 0;
 
 	if (from->left == 0 && (!ep->messages || more))
@@ -281,7 +281,12 @@ static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
 			clear_notifier(h);
 			return sent > 0 ? sent : -EAGAIN;
 		}
-		endpoint_kick(ep);
+		/* Once, for blocks; each turn of the engine wakes us, so that more would go round for ever. */
+		if (!kicked)
+			endpoint_kick(ep);
+		else
+			kick_if_needed(ep);
+		kicked = true;
 		wait_changed(ep);
 	}
 	return sent;

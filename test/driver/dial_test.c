@@ -271,13 +271,34 @@ static int dialf(const char *const *set, const char *format, ...)
 	return dial_with(address, set);
 }
 
+/* For the one who reads a failure. */
+static void show(int fd)
+{
+	struct hawser_info info = { 0 };
+	struct hawser_path_info paths[8];
+	int count = hawser_paths(fd, paths, 8, sizeof paths[0]);
+
+	hawser_info(fd, &info, sizeof info);
+	fprintf(stderr, "state %u, written %llu, acknowledged %llu, received %llu, consumed %llu\n", info.state,
+		(unsigned long long)info.bytes_written, (unsigned long long)info.bytes_acknowledged,
+		(unsigned long long)info.bytes_received, (unsigned long long)info.bytes_consumed);
+	for (int i = 0; i < count; i++)
+		fprintf(stderr, "path %u to %s: state %u, %s, sent %llu, received %llu, outstanding %llu\n",
+			paths[i].id, paths[i].remote, paths[i].state, hawser_reason_text(paths[i].reason),
+			(unsigned long long)paths[i].bytes_sent, (unsigned long long)paths[i].bytes_received,
+			(unsigned long long)paths[i].outstanding_bytes);
+}
+
 static void read_whole(int fd, void *bytes, size_t length)
 {
 	for (size_t at = 0; at < length;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
+		int ready = poll(&p, 1, WAIT_MS);
 		ssize_t got;
 
-		CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
+		if (ready != 1)
+			show(fd);
+		CHECK_EQ(ready, 1);
 		got = read(fd, (char *)bytes + at, length - at);
 		CHECK(got > 0);
 		at += (size_t)got;
@@ -597,12 +618,14 @@ static void two_hosts(void)
 {
 	struct server one = server_at("127.0.0.2:0"), other;
 	char address[64];
-	int fd;
+	int fd, status;
 
 	snprintf(address, sizeof address, "127.0.0.3:%u", one.port);
 	other = server_at(address);
 	/* The first gets the HELLO and is stopped, so the other one gets it too, and wins. */
 	kill(one.pid, SIGSTOP);
+	CHECK_EQ(waitpid(one.pid, &status, WUNTRACED), one.pid);
+	CHECK(WIFSTOPPED(status));
 	fd = dialf(NULL, "127.0.0.2,127.0.0.3:%u", one.port);
 	CHECK_REASON(fd >= 0);
 	talk(fd);
