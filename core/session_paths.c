@@ -310,18 +310,22 @@ void session_suspect_check(struct session *s, time_ns now)
 	}
 }
 
-/* When this path's silence is looked at next. */
+/* When this path's silence is looked at next: at fixed times, that calls in between do not put off. */
 static time_ns check_at(const struct session *s, const struct path *p, time_ns now)
 {
-	time_ns due_at = health_due_at(&p->health, s->sender.floor_ns), again_ns;
+	time_ns due_at = health_due_at(&p->health, s->sender.floor_ns);
+	time_ns suspect_at = p->health.state_at, again_ns = RECHECK_MIN_NS;
 
-	if (p->health.state == HEALTH_SUSPECT)
-		return health_outstanding(&p->health) == 0 ? p->health.state_at + p->health.dwell_ns :
-							     TIME_NEVER;
+	if (p->health.state == HEALTH_SUSPECT) {
+		if (health_outstanding(&p->health) == 0)
+			return suspect_at + p->health.dwell_ns;
+		return suspect_at + REDIAL_SUSPECT_NS > now ? suspect_at + REDIAL_SUSPECT_NS : TIME_NEVER;
+	}
 	if (due_at == TIME_NEVER || due_at > now)
 		return due_at;
-	again_ns = (now - due_at) / 8;
-	return now + (again_ns > RECHECK_MIN_NS ? again_ns : RECHECK_MIN_NS);
+	while (due_at + again_ns <= now)
+		again_ns += again_ns / 4;
+	return due_at + again_ns;
 }
 
 time_ns session_paths_deadline(const struct session *s, time_ns now)

@@ -52,7 +52,7 @@ struct names {
 static int make_names(struct names *n, unsigned port)
 {
 	static const char *const places[] = { "/tmp", "/dev/shm", "/var/tmp", "." };
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 
 	for (int i = -1; i < (int)(sizeof places / sizeof places[0]); i++) {
 		const char *place = i < 0 ? runtime : places[i];
@@ -187,7 +187,8 @@ unsigned accept_queue_waiting(const struct accept_queue *q)
 	return q->waiting_count;
 }
 
-static struct endpoint *take_first(struct accept_queue *q)
+/* The endpoint may be gone after this. */
+static void drop_first(struct accept_queue *q)
 {
 	struct delivery *d = q->waiting;
 	struct endpoint *ep = d->endpoint;
@@ -198,7 +199,6 @@ static struct endpoint *take_first(struct accept_queue *q)
 	q->waiting_count--;
 	free(d);
 	endpoint_release(ep);
-	return ep;
 }
 
 static void refuse(struct endpoint *ep, const char *why)
@@ -243,7 +243,7 @@ static void retry_expired(struct timer *t, time_ns now)
 		if (q->waiting->endpoint->stage != ENDPOINT_OVER &&
 		    deliver(q, q->waiting->endpoint) == -EAGAIN)
 			break;
-		take_first(q);
+		drop_first(q);
 		delivered++;
 	}
 	q->retry_ns = delivered ? RETRY_FIRST_NS :
@@ -274,8 +274,10 @@ void accept_queue_free(struct accept_queue *q)
 {
 	if (!q)
 		return;
-	while (q->waiting)
-		refuse(take_first(q), "the listening descriptor is closed");
+	while (q->waiting) {
+		refuse(q->waiting->endpoint, "the listening descriptor is closed");
+		drop_first(q);
+	}
 	timer_stop(q->engine, &q->retry);
 	engine_unpost(q->engine, &q->closing);
 	if (q->notify_fd >= 0) {

@@ -46,8 +46,9 @@ int attempt_offer(struct attempt *a, bool join, int replaces, bool resume)
 	struct handshake_offer offer = d->offer;
 	int err;
 
+	/* Serial numbers: after the highest comes 0. One that a path still has is refused, and the next taken. */
 	if (d->next_path_id == PATH_ID_NONE)
-		return -EOVERFLOW;
+		d->next_path_id = 0;
 	offer.join = join;
 	offer.path_id = d->next_path_id;
 	offer.replaces = replaces < 0 ? PATH_ID_NONE : (uint16_t)replaces;

@@ -48,7 +48,7 @@ struct control {
 
 static bool directory_path(char *path, size_t size, unsigned which)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
 
 	if (which == 0 && runtime && runtime[0] == '/')
 		return (size_t)snprintf(path, size, "%s/hawser", runtime) < size - 24;
@@ -141,7 +141,7 @@ static void guest_answered(struct query_job *job)
 	guest_free(g);
 }
 
-static void guest_asks(struct guest *g)
+static void guest_asks(struct guest *g, bool hung_up)
 {
 	struct control *c = g->control;
 	union {
@@ -159,6 +159,8 @@ static void guest_asks(struct guest *g)
 		guest_write(g);
 	} else if (n == (ssize_t)sizeof request.query && request.query.magic == QUERY_MAGIC) {
 		g->job.query = request.query;
+		if (hung_up)
+			g->job.query.timeout_ns = 0;
 		g->answering = true;
 		/* A wait has its own time limit. */
 		timer_stop(c->engine, &g->timer);
@@ -172,10 +174,13 @@ static void guest_ready(struct watch *w, uint32_t events)
 {
 	struct guest *g = container_of(w, struct guest, watch);
 
-	if ((events & (EPOLLHUP | EPOLLERR)) && !(events & EPOLLIN))
+	bool hung_up = events & (EPOLLHUP | EPOLLERR);
+
+	/* It may have asked before it hung up; what must wait for its answer does so for nobody. */
+	if (hung_up && (g->asked || !(events & EPOLLIN)))
 		guest_leave(g);
 	else if (!g->asked)
-		guest_asks(g);
+		guest_asks(g, hung_up);
 	else if (g->text)
 		guest_write(g);
 }
@@ -260,18 +265,23 @@ static void clean(const char *directory)
 		closedir(d);
 }
 
-static int bind_in(const char *path)
+/* It gets its name when it listens: until then another process that cleans up would take it for a leftover. */
+static int bind_in(const char *directory, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int length = snprintf(address.sun_path, sizeof address.sun_path, "%s/.%s", directory,
+			      path + strlen(directory) + 1);
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -1;
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-	/* Of an earlier process with this number. */
-	unlink(path);
-	if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0)
+	/* Either name may be left of an earlier process with this number. */
+	unlink(address.sun_path);
+	if ((size_t)length < sizeof address.sun_path &&
+	    bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0 &&
+	    rename(address.sun_path, path) == 0)
 		return fd;
+	unlink(address.sun_path);
 	close(fd);
 	return -1;
 }
@@ -295,7 +305,7 @@ void control_start(struct engine *e)
 		if (!control_path(c->path, which, e->pid))
 			continue;
 		clean(directory);
-		c->fd = bind_in(c->path);
+		c->fd = bind_in(directory, c->path);
 	}
 	if (c->fd >= 0 && watch_start(e, &c->watch, c->fd, EPOLLIN, control_ready) < 0) {
 		unlink(c->path);

@@ -15,6 +15,7 @@
 
 #define WRITES_MAX   256u                       /* in one turn of the loop */
 #define RETRY_NS     (20 * NS_PER_MS)           /* after memory was refused */
+#define IDLE_NS      NS_PER_S                   /* without bytes so long: the blocks go back */
 
 static void pump(struct task *t);
 static void deadline_expired(struct timer *t, time_ns now);
@@ -120,9 +121,12 @@ bool endpoint_lend(struct endpoint *ep)
 	for (unsigned wanted = session_blocks_wanted(ep->session); wanted > 0; wanted--) {
 		void *block = memory_take(&ep->engine->memory);
 
-		if (!block)
+		if (!block) {
+			ep->refused = true;
 			return false;
+		}
 		session_lend(ep->session, block);
+		ep->blocks++;
 	}
 	return true;
 }
@@ -145,15 +149,17 @@ void endpoint_reclaim(struct endpoint *ep)
 {
 	void *block;
 
-	while ((block = session_reclaim(ep->session)))
+	while ((block = session_reclaim(ep->session))) {
 		memory_give(&ep->engine->memory, block);
+		ep->blocks--;
+	}
 }
 
 /* An idle session holds no blocks: those it does not use go back when nothing happened for a while. */
-static void reclaim_idle(struct endpoint *ep)
+static bool holds_idle(const struct endpoint *ep)
 {
-	if (session_unacknowledged(ep->session) == 0 && session_readable(ep->session) == 0)
-		endpoint_reclaim(ep);
+	return ep->blocks > 0 && session_unacknowledged(ep->session) == 0 &&
+	       session_readable(ep->session) == 0;
 }
 
 static bool read_links(struct endpoint *ep, time_ns now)
@@ -197,32 +203,35 @@ static void tell_dialler(struct endpoint *ep, bool consider)
 		dialler_consider(ep, engine_now(ep->engine));
 }
 
-static void arm(struct endpoint *ep, bool refused, time_ns now)
+static void arm(struct endpoint *ep, time_ns now)
 {
-	timer_start(ep->engine, &ep->deadline, session_deadline(ep->session, now));
+	time_ns deadline = session_deadline(ep->session, now);
+
+	if (holds_idle(ep) && deadline > now + IDLE_NS)
+		deadline = now + IDLE_NS;
+	timer_start(ep->engine, &ep->deadline, deadline);
 	if (ep->ended_at && endpoint_has_links(ep))
 		timer_start(ep->engine, &ep->retry, ep->ended_at + TELL_END_NS);
-	else if (refused && !timer_started(&ep->retry))
+	else if (ep->refused && !timer_started(&ep->retry))
 		timer_start(ep->engine, &ep->retry, now + RETRY_NS);
+	ep->refused = false;
 }
 
 /* One look at everything; true when there is more to do at once. */
 static bool pump_once(struct endpoint *ep, time_ns now)
 {
 	bool more = read_links(ep, now);
-	bool refused = !endpoint_lend(ep);
 
 	more |= face_descriptor_give(ep, now);
 	more |= face_descriptor_take(ep, now);
 	endpoint_refuse_unread(ep, now);
 	more |= write_links(ep, now);
 	endpoint_settle_links(ep, now);
-	refused |= !endpoint_lend(ep);
 	if (session_state(ep->session) >= SESSION_CLOSED && !ep->ended_at)
 		ep->ended_at = now;
 	if (session_state(ep->session) == SESSION_RESET)
 		face_descriptor_reset(ep);
-	arm(ep, refused, now);
+	arm(ep, now);
 	return more;
 }
 
@@ -235,7 +244,7 @@ static void pump(struct task *t)
 	pthread_mutex_lock(&ep->lock);
 	if (ep->session) {
 		more = pump_once(ep, now);
-		over = endpoint_at_its_end(ep, now);
+		over = endpoint_at_its_end(ep);
 		if (over)
 			endpoint_end_session(ep, now);
 	}
@@ -268,7 +277,8 @@ static void deadline_expired(struct timer *t, time_ns now)
 			if (ep->links[i])
 				link_report(ep->links[i], now);
 		session_tick(ep->session, now);
-		reclaim_idle(ep);
+		if (holds_idle(ep))
+			endpoint_reclaim(ep);
 	}
 	pthread_mutex_unlock(&ep->lock);
 	tell_dialler(ep, true);

@@ -76,6 +76,8 @@ struct endpoint {
 	pthread_cond_t changed;
 	enum endpoint_stage stage;
 	bool established;               /* it had a link once */
+	time_ns joins_since;            /* a second of JOINs, and how many came in it */
+	unsigned joins;
 	struct failure failure;         /* when over by a reset or a dial that failed */
 	enum reason reason;
 	struct session *session;        /* NULL once over */
@@ -84,7 +86,9 @@ struct endpoint {
 	uint32_t mode_asked;            /* what this end asked the peer to send in */
 
 	struct task pump;
-	struct timer deadline;          /* the session's */
+	struct timer deadline;          /* the session's, or sooner: to take back blocks that lie idle */
+	unsigned blocks;                /* lent to the session */
+	bool refused;                   /* memory was: a retry is due */
 	struct timer retry;             /* memory was refused, or a reset is still to be told */
 	struct timer linger;            /* the program has closed it */
 	uint64_t refused_from;          /* GONE: bytes received beyond this are refused */
@@ -178,7 +182,7 @@ void endpoint_abort(struct endpoint *ep, enum reason reason);
 /* The program has closed it, whatever its face: goes on in the background until everything arrived. */
 void endpoint_closed(struct endpoint *ep);
 
-/* Under ep->lock: lends the session the blocks it wants. False: memory was refused, a retry is due. */
+/* Under ep->lock: lends the session the blocks it wants. False: memory was refused, the pump retries. */
 bool endpoint_lend(struct endpoint *ep);
 /* Under ep->lock: how many of `want` bytes the session can take now, with the memory there is. */
 size_t endpoint_fits(struct endpoint *ep, size_t want);

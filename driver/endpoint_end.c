@@ -58,6 +58,7 @@ void endpoint_end_session(struct endpoint *ep, time_ns now)
 	ep->session = NULL;
 	explicit_bzero(ep->secret, sizeof ep->secret);
 	timer_stop(ep->engine, &ep->deadline);
+	timer_stop(ep->engine, &ep->retry);
 	timer_stop(ep->engine, &ep->linger);
 	free(ep->face.in.bytes);
 	ep->face.in = (struct parcel){ 0 };
@@ -83,11 +84,11 @@ void endpoint_told_over(struct endpoint *ep)
 }
 
 /* Under the lock: whether everything is done that can be done for this session. */
-bool endpoint_at_its_end(struct endpoint *ep, time_ns now)
+bool endpoint_at_its_end(const struct endpoint *ep)
 {
 	enum session_state state = session_state(ep->session);
 
-	if (state < SESSION_CLOSED || (endpoint_has_links(ep) && now - ep->ended_at < TELL_END_NS))
+	if (state < SESSION_CLOSED || endpoint_has_links(ep))
 		return false;
 	/* What arrived before a reset is read first, as of TCP. */
 	switch (ep->face.kind) {

@@ -21,7 +21,7 @@ void endpoint_settle_links(struct endpoint *ep, time_ns now);
 
 /* endpoint_end.c; all but told_over under the lock. */
 void endpoint_end_session(struct endpoint *ep, time_ns now);
-bool endpoint_at_its_end(struct endpoint *ep, time_ns now);
+bool endpoint_at_its_end(const struct endpoint *ep);
 void endpoint_refuse_unread(struct endpoint *ep, time_ns now);
 void endpoint_told_over(struct endpoint *ep);
 void endpoint_linger_expired(struct timer *t, time_ns now);

@@ -56,6 +56,7 @@ static void remember_lost(struct endpoint *ep, const struct link *l, enum reason
 void endpoint_settle_links(struct endpoint *ep, time_ns now)
 {
 	enum session_state state = session_state(ep->session);
+	bool told_long_enough = ep->ended_at && now - ep->ended_at >= TELL_END_NS;
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct link *l = ep->links[i];
@@ -68,7 +69,7 @@ void endpoint_settle_links(struct endpoint *ep, time_ns now)
 		else if (l->outcome == LINK_LOST)
 			reason = l->error == ENOMEM ? REASON_OUT_OF_MEMORY :
 				 l->error ? link_reason(l->error) : REASON_PATH_LOST;
-		else if (!l->finished || state < SESSION_CLOSED)
+		else if (!told_long_enough && (!l->finished || state < SESSION_CLOSED))
 			continue;
 		if (!l->finished)
 			remember_lost(ep, l, reason);
@@ -108,6 +109,22 @@ static int add_link(struct endpoint *ep, const struct link_config *config, time_
 	return 0;
 }
 
+/* Its handshake is done, so that the peer reads frames: it is told why this carrier ends. */
+static void turn_away(struct carrier *carrier, int error)
+{
+	struct frame_close close = { .reason = REASON_BUSY };
+	uint8_t bytes[FRAME_HEADER_BYTES + FRAME_CLOSE_BYTES];
+	struct iovec iov = { .iov_base = bytes };
+
+	if (error == -EEXIST)
+		close.reason = REASON_PROTOCOL_ERROR;
+	else if (error == -ENOTCONN)
+		close.reason = REASON_GOING_AWAY;
+	iov.iov_len = frame_close_encode(bytes, sizeof bytes, &close);
+	(void)carrier->ops->send(carrier, &iov, 1);
+	carrier->ops->close(carrier, false);
+}
+
 int endpoint_attach(struct endpoint *ep, const struct link_config *config)
 {
 	time_ns now = engine_now(ep->engine);
@@ -120,12 +137,11 @@ int endpoint_attach(struct endpoint *ep, const struct link_config *config)
 		pthread_cond_broadcast(&ep->changed);
 	}
 	pthread_mutex_unlock(&ep->lock);
-	if (error < 0) {
-		config->carrier->ops->close(config->carrier, true);
-		return error;
-	}
+	if (error < 0)
+		turn_away(config->carrier, error);
+	/* Also after an error: the one that was to be replaced is gone. */
 	endpoint_post(ep);
-	return 0;
+	return error;
 }
 
 void endpoint_drop_link(struct endpoint *ep, uint16_t id, enum reason reason)

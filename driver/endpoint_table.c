@@ -122,6 +122,7 @@ static void endpoint_free(struct endpoint *ep)
 	struct endpoint **at = bucket(ep->engine, ep->id);
 
 	assert(ep->stage == ENDPOINT_OVER && !ep->users && !ep->waits && ep->face.fd < 0);
+	assert(!timer_started(&ep->deadline) && !timer_started(&ep->retry) && !timer_started(&ep->linger));
 	while (*at != ep)
 		at = &(*at)->hash_next;
 	*at = ep->hash_next;
@@ -142,7 +143,7 @@ void endpoint_table_forget(struct engine *e)
 	while (ep && all->over_count > TOMBSTONES_MAX) {
 		struct endpoint *next = ep->all_next;
 
-		if (!ep->users && ep->face.fd < 0)
+		if (!ep->users && ep->face.fd < 0 && !ep->face.priming)
 			endpoint_free(ep);
 		ep = next;
 	}

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <linux/time_types.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +26,16 @@
 
 /*
  * What wakes the thread: a signal needs no descriptor at the program's end, which the program could
- * close or use again. Sent to this one thread, where it is blocked, it reaches no handler.
+ * close or use again. Sent to this one thread, where it is blocked, it reaches no handler. It is one
+ * that neither kernel nor programs send: signalfd would also take what was meant for the program. And
+ * not one that is ignored by default: a program that sets that again has the kernel drop what is
+ * pending.
  */
-#define WAKE_SIGNAL SIGURG
+#ifdef SIGSTKFLT
+#define WAKE_SIGNAL SIGSTKFLT
+#else
+#define WAKE_SIGNAL SIGPWR
+#endif
 #define WAKE_COOKIE UINT64_MAX
 
 static _Atomic(struct engine *) the_engine;
@@ -211,9 +220,9 @@ static void run_requests(struct engine *e)
 static int wait_for_events(struct engine *e, struct epoll_event *events, time_ns timeout_ns)
 {
 	if (!e->no_pwait2) {
-		struct timespec t = {
-			.tv_sec = (time_t)(timeout_ns / NS_PER_S),
-			.tv_nsec = (long)(timeout_ns % NS_PER_S),
+		struct __kernel_timespec t = {
+			.tv_sec = timeout_ns / NS_PER_S,
+			.tv_nsec = timeout_ns % NS_PER_S,
 		};
 		int n = (int)syscall(SYS_epoll_pwait2, e->epoll_fd, events, EVENTS_PER_TURN,
 				     timeout_ns == TIME_NEVER ? NULL : &t, NULL, 0);
@@ -249,7 +258,6 @@ static void woken(struct engine *e)
 
 	while (read(e->signal_fd, info, sizeof info) > 0)
 		;
-	atomic_store(&e->told, false);
 }
 
 static void deliver(struct engine *e, const struct epoll_event *event)
@@ -279,6 +287,8 @@ static void *loop(struct engine *e)
 		for (int i = 0; i < n; i++)
 			deliver(e, &events[i]);
 		timers_run(&e->timers, e->now);
+		/* Whatever woke it; before the inbox is looked at, so that what comes later kicks again. */
+		atomic_store(&e->told, false);
 		run_requests(e);
 		run_tasks(e);
 	}
@@ -296,6 +306,8 @@ static bool take_private_table(void)
 #if defined(__SANITIZE_THREAD__)
 	return false;           /* it knows one table in a process only, and would mix them up */
 #endif
+	/* Nor does a program that changes its root or directory take /proc and the like away. */
+	(void)unshare(CLONE_FS);
 	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_UNSHARE) < 0)
 		return false;
 	syscall(SYS_close, 0);
@@ -385,7 +397,7 @@ static int start_thread(struct start *start)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attributes);
 	if (error < 0)
-		return error;
+		return error == -EAGAIN ? -ENOMEM : error;
 	while (sem_wait(&start->ready) < 0)
 		;
 	return start->error;

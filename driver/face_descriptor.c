@@ -24,6 +24,7 @@
 #define PART_MIN_BYTES      4096u               /* with less room a packet's next part waits */
 #define SMALL_BYTES         2048u               /* a write of that size cannot hold up the next one */
 #define RELEASE_WAIT_NS     (5 * NS_PER_MS)     /* nothing new for so long: is the writer stuck? */
+#define GIVE_RETRY_NS       (20 * NS_PER_MS)    /* after memory was refused */
 #define READ_WAIT_NS        (50 * NS_PER_MS)    /* between two looks whether all packets were read */
 
 static int socket_type(const struct endpoint *ep)
@@ -442,6 +443,17 @@ static void gone_deaf(struct endpoint *ep, time_ns now)
 	session_receive_discard(ep->session, now);
 }
 
+/* The socket took nothing: it is full, nobody reads it any more, or the system is short of memory. */
+static void give_failed(struct endpoint *ep, int error, time_ns now)
+{
+	if (error == EPIPE || error == ECONNRESET)
+		gone_deaf(ep, now);
+	else if (error == EAGAIN)
+		ep->face.writable = false;
+	else
+		timer_start(ep->engine, &ep->retry, now + GIVE_RETRY_NS);       /* no edge will come */
+}
+
 static bool give_stream(struct endpoint *ep, time_ns now)
 {
 	struct face *f = &ep->face;
@@ -455,10 +467,8 @@ static bool give_stream(struct endpoint *ep, time_ns now)
 			return true;
 		message.msg_iovlen = session_receive_peek(ep->session, iov, IOV_MOST);
 		ssize_t n = sendmsg(f->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
-			gone_deaf(ep, now);
 		if (n <= 0) {
-			f->writable = false;
+			give_failed(ep, n < 0 ? errno : EAGAIN, now);
 			break;
 		}
 		session_receive_consume(ep->session, (uint64_t)n, now);
@@ -498,11 +508,10 @@ static bool give_packet(struct endpoint *ep, time_ns now)
 		p->whole = false;
 		return true;
 	}
-	ep->face.writable = false;
-	if (errno == EPIPE || errno == ECONNRESET)
-		gone_deaf(ep, now);
-	else if (errno == EMSGSIZE)
+	if (errno == EMSGSIZE)
 		refuse_message(ep, "a message came that is larger than a packet of this system", now);
+	else
+		give_failed(ep, errno, now);
 	return false;
 }
 
@@ -529,7 +538,7 @@ static bool gather(struct endpoint *ep, time_ns now)
 	}
 	if (!parcel_reserve(p, p->length + payload)) {
 		session_receive_consume(ep->session, header, now);
-		timer_start(ep->engine, &ep->retry, now + 20 * NS_PER_MS);
+		timer_start(ep->engine, &ep->retry, now + GIVE_RETRY_NS);
 		return false;
 	}
 	memcpy(p->bytes + p->length, (uint8_t *)iov.iov_base + header, payload);

@@ -85,16 +85,23 @@ static bool can_send(const struct endpoint *ep)
 	return session_room(ep->session) >= SEND_MIN_BYTES || session_unacknowledged(ep->session) == 0;
 }
 
+/* A call that said EAGAIN can go on. */
+static bool can_go_on(const struct endpoint *ep)
+{
+	const struct face *f = &ep->face;
+
+	if (!ep->session || session_state(ep->session) == SESSION_RESET)
+		return true;
+	return (f->wants_read &&
+		(session_readable(ep->session) > 0 || session_receive_ended(ep->session))) ||
+	       (f->wants_write && can_send(ep));
+}
+
 void face_handle_notify(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
-	bool over = !ep->session || session_state(ep->session) == SESSION_RESET;
 
-	if (f->kind != FACE_COPY || f->fd < 0 || !f->notifies || f->notified)
-		return;
-	if (!over && !(f->wants_read && (session_readable(ep->session) > 0 ||
-					 session_receive_ended(ep->session))) &&
-	    !(f->wants_write && can_send(ep)))
+	if (f->kind != FACE_COPY || f->fd < 0 || !f->notifies || f->notified || !can_go_on(ep))
 		return;
 	if (send(f->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
 		f->notified = true;
@@ -107,15 +114,45 @@ static void kick_if_needed(struct endpoint *ep)
 		endpoint_kick(ep);
 }
 
-static void clear_notifier(struct hawser *h)
+/*
+ * A call says EAGAIN: the notifier is cleared, unless it is readable for the other direction's sake. That
+ * has been told then: a program that does not care for it is not woken for it again.
+ */
+static void say_again(struct hawser *h, bool *wants, bool *other_wants)
 {
 	char bytes[64];
 
-	if (!h->endpoint->face.notified || !h->endpoint->session)
-		return;         /* over: it stays readable */
+	*wants = true;
+	if (!h->endpoint->face.notified)
+		return;
+	if (can_go_on(h->endpoint)) {
+		*other_wants = false;
+		return;
+	}
 	while (recv(h->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
 	h->endpoint->face.notified = false;
+}
+
+/*
+ * A call holds locks that the engine takes too, and may have taken a part of a message: a thread is not
+ * cancelled in it. Returns the cancel state for end_call.
+ */
+static int begin_call(struct endpoint *ep, pthread_mutex_t *direction)
+{
+	int cancel;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(direction);
+	pthread_mutex_lock(&ep->lock);
+	return cancel;
+}
+
+static void end_call(struct endpoint *ep, pthread_mutex_t *direction, int cancel)
+{
+	pthread_mutex_unlock(&ep->lock);
+	pthread_mutex_unlock(direction);
+	pthread_setcancelstate(cancel, NULL);
 }
 
 static void wait_changed(struct endpoint *ep)
@@ -270,6 +307,8 @@ static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
 			step = ep->messages ? send_part(ep, from, more, &ended) :
 					      send_stream_some(ep, from);
 		sent += (ssize_t)step;
+		if (step > 0)
+			ep->face.wants_write = false;
 		if (ended || (!ep->messages && from->left == 0))
 			break;
 		if (step > 0) {
@@ -277,8 +316,7 @@ static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
 			continue;
 		}
 		if (flags & HAWSER_DONTWAIT) {
-			ep->face.wants_write = true;
-			clear_notifier(h);
+			say_again(h, &ep->face.wants_write, &ep->face.wants_read);
 			return sent > 0 ? sent : -EAGAIN;
 		}
 		/* Once, for blocks; each turn of the engine wakes us, so that more would go round for ever. */
@@ -302,12 +340,10 @@ ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, i
 		return error;
 	if (flags & ~(HAWSER_DONTWAIT | HAWSER_MORE))
 		return -EINVAL;
-	pthread_mutex_lock(&h->sending);
-	pthread_mutex_lock(&ep->lock);
+	int cancel = begin_call(ep, &h->sending);
 	ssize_t sent = send_locked(h, &from, flags);
 	kick_if_needed(ep);
-	pthread_mutex_unlock(&ep->lock);
-	pthread_mutex_unlock(&h->sending);
+	end_call(ep, &h->sending, cancel);
 	return sent;
 }
 
@@ -316,15 +352,13 @@ int face_handle_shutdown(struct hawser *h)
 	struct endpoint *ep = h->endpoint;
 	int error = 0;
 
-	pthread_mutex_lock(&h->sending);
-	pthread_mutex_lock(&ep->lock);
+	int cancel = begin_call(ep, &h->sending);
 	if (ep->session && session_state(ep->session) != SESSION_RESET)
 		session_send_finish(ep->session, clock_now());
 	else
 		error = ep->last.state == SESSION_CLOSED ? 0 : -ECONNRESET;
 	endpoint_kick(ep);
-	pthread_mutex_unlock(&ep->lock);
-	pthread_mutex_unlock(&h->sending);
+	end_call(ep, &h->sending, cancel);
 	return error;
 }
 
@@ -380,7 +414,7 @@ static size_t receive_stream_some(struct endpoint *ep, struct cursor *to)
 	return done;
 }
 
-/* Bytes of one message. *ended: it ended with them. -EPROTO: the session has been reset. */
+/* Bytes of one message. *ended: it ended with them. -ECONNRESET: it broke the protocol. */
 static ssize_t receive_message_some(struct endpoint *ep, struct cursor *to, bool *ended)
 {
 	struct record_reader *r = &ep->face.reader;
@@ -393,7 +427,7 @@ static ssize_t receive_message_some(struct endpoint *ep, struct cursor *to, bool
 
 		if (record_reader_feed(r, iov.iov_base, iov.iov_len, &header, &payload, &end) < 0) {
 			session_reset(ep->session, REASON_PROTOCOL_ERROR, clock_now());
-			return -EPROTO;
+			return -ECONNRESET;
 		}
 		size_t step = payload < to->left ? payload : to->left;
 		cursor_copy_in(to, (uint8_t *)iov.iov_base + header, step);
@@ -449,14 +483,15 @@ static ssize_t receive_locked(struct hawser *h, struct cursor *to, bool wait, bo
 	for (;;) {
 		ssize_t got = receive_some(h, to, ended);
 
-		if (got != 0 || *ended)
+		if (got != 0 || *ended) {
+			ep->face.wants_read = true;     /* there may be more */
 			return got;
+		}
 		got = receive_nothing(ep);
 		if (got != -EAGAIN)
 			return got;
 		if (!wait) {
-			ep->face.wants_read = true;
-			clear_notifier(h);
+			say_again(h, &ep->face.wants_read, &ep->face.wants_write);
 			return got;
 		}
 		kick_if_needed(ep);
@@ -477,12 +512,10 @@ ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count
 		return -EINVAL;
 	if (to.left == 0)
 		return ep->messages ? -EINVAL : 0;
-	pthread_mutex_lock(&h->receiving);
-	pthread_mutex_lock(&ep->lock);
+	int cancel = begin_call(ep, &h->receiving);
 	ssize_t got = receive_locked(h, &to, !(flags && (*flags & HAWSER_DONTWAIT)), &ended);
 	kick_if_needed(ep);
-	pthread_mutex_unlock(&ep->lock);
-	pthread_mutex_unlock(&h->receiving);
+	end_call(ep, &h->receiving, cancel);
 	if (flags && got >= 0)
 		*flags = (*flags & ~HAWSER_END) | (ended ? HAWSER_END : 0);
 	return got;

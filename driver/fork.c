@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "driver/engine.h"
+#include "driver/primer.h"
 
 static bool prepared;
 
@@ -26,6 +27,7 @@ static void after_in_parent(void)
 static void after_in_child(void)
 {
 	engine_forget();
+	primer_forget();
 	engine_unlock_start();
 }
 

@@ -66,7 +66,25 @@ int handover_send(struct handover *h, int fd, struct failure *failure)
 	return error ? failure_system(failure, error, "handing a descriptor to the program") : 0;
 }
 
-/* One datagram: the descriptor, -1 when it was a stranger's, or -errno below that. */
+/*
+ * Room for one descriptor is room for two: what a datagram brought, of which ours has one. Keeps the
+ * first one, -1: none.
+ */
+static int take_rights(const struct cmsghdr *c)
+{
+	int kept = -1, fd;
+
+	for (size_t at = 0; CMSG_LEN(at + sizeof fd) <= c->cmsg_len; at += sizeof fd) {
+		memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+		if (kept < 0)
+			kept = fd;
+		else
+			close(fd);
+	}
+	return kept;
+}
+
+/* One datagram: the descriptor, or -errno; 0 when it was a stranger's. */
 static int take_one(const struct handover *h, bool *stranger)
 {
 	char byte;
@@ -89,8 +107,8 @@ static int take_one(const struct handover *h, bool *stranger)
 			continue;
 		if (c->cmsg_type == SCM_CREDENTIALS)
 			memcpy(&who, CMSG_DATA(c), sizeof who);
-		else if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
-			memcpy(&fd, CMSG_DATA(c), sizeof fd);
+		else if (c->cmsg_type == SCM_RIGHTS)
+			fd = take_rights(c);
 	}
 	*stranger = who.pid != getpid();
 	if (*stranger && fd >= 0)

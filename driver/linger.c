@@ -25,6 +25,12 @@ static void close_by_exit(struct endpoint *ep, time_ns now)
 {
 	bool taken = true;
 
+	if (ep->face.kind == FACE_ABSENT || ep->stage == ENDPOINT_DIALLING) {
+		/* Not waited for: the program has it not yet, or there is none yet. */
+		if (endpoint_state(ep) < SESSION_CLOSED)
+			endpoint_abort(ep, REASON_PROCESS_EXITS);
+		return;
+	}
 	pthread_mutex_lock(&ep->lock);
 	if (ep->session && ep->face.kind != FACE_GONE) {
 		ep->face.readable = ep->face.fd >= 0;
@@ -69,7 +75,8 @@ static bool owes(struct endpoint *ep, const struct leaving *leaving, time_ns now
 	pthread_mutex_lock(&ep->lock);
 	/* CLOSED: the peer knows as well. */
 	delivered = !ep->session ||
-		    (session_state(ep->session) >= SESSION_CLOSED && ep->face.kind == FACE_GONE);
+		    (session_state(ep->session) >= SESSION_CLOSED &&
+		     (ep->face.kind == FACE_GONE || ep->face.kind == FACE_ABSENT));
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		delivered = delivered && !ep->links[i];
 	pthread_mutex_unlock(&ep->lock);
@@ -83,8 +90,6 @@ static void look(struct timer *t, time_ns now)
 
 	for (struct endpoint *ep = endpoint_next(leaving->engine, NULL), *next; ep; ep = next) {
 		next = endpoint_next(leaving->engine, ep);
-		if (ep->face.kind == FACE_ABSENT && ep->stage == ENDPOINT_LIVE)
-			endpoint_abort(ep, REASON_PROCESS_EXITS);       /* nobody accepted it */
 		close_by_exit(ep, now);
 		leave_peer(ep, now);
 		owing = owing || owes(ep, leaving, now);

@@ -24,7 +24,6 @@
 #define ACCEPTS_MAX      32u                    /* in one turn of the loop */
 #define PAUSE_NS         (100 * NS_PER_MS)      /* after accept failed for want of descriptors or memory */
 #define PORT_TRIES_MAX   8u                     /* to find a port that is free on every address */
-#define JOIN_SLOTS       64u
 
 struct listener {
 	struct engine *engine;
@@ -52,19 +51,12 @@ struct guest {
 	bool parked;                    /* a JOIN that waits for its session's HELLO to be confirmed */
 };
 
-/* How many JOINs a session had in the running second. Sessions may share a slot: then they share the limit. */
-struct join_count {
-	time_ns since;
-	unsigned count;
-};
-
 struct listeners {
 	struct engine *engine;
 	struct door *doors;
 	struct guest *oldest, **newest_link;
 	unsigned guest_count;
 	unsigned session_count;         /* accepted sessions that are not over */
-	struct join_count joins[JOIN_SLOTS];
 };
 
 static void guest_event(struct greeting *g, enum greeting_event event);
@@ -131,14 +123,21 @@ static const struct handshake_offer *offer_of(const struct guest *guest)
 	return guest->offered ? handshake_offer(&guest->greeting.handshake) : NULL;
 }
 
-static bool join_allowed(struct listeners *all, const uint8_t id[SESSION_ID_BYTES])
+static bool join_allowed(const struct endpoint *ep)
 {
-	struct join_count *slot = &all->joins[id[0] % JOIN_SLOTS];
-	time_ns now = engine_now(all->engine);
+	return ep->joins < JOINS_PER_SECOND_MAX || engine_now(ep->engine) - ep->joins_since >= NS_PER_S;
+}
 
-	if (now - slot->since >= NS_PER_S)
-		*slot = (struct join_count){ .since = now };
-	return ++slot->count <= JOINS_PER_SECOND_MAX;
+/* Only what was proved counts: who knows no more than a session's id cannot use up its JOINs. */
+static void count_join(struct endpoint *ep)
+{
+	time_ns now = engine_now(ep->engine);
+
+	if (now - ep->joins_since >= NS_PER_S) {
+		ep->joins_since = now;
+		ep->joins = 0;
+	}
+	ep->joins++;
 }
 
 /* -- Offers -- */
@@ -198,7 +197,7 @@ static void decide_join(struct guest *guest, const struct handshake_offer *offer
 		guest->parked = true;
 	else if (!ep)
 		greeting_refuse(&guest->greeting, REASON_UNKNOWN_SESSION);
-	else if (!join_allowed(e->listeners, offer->id))
+	else if (!join_allowed(ep))
 		greeting_refuse(&guest->greeting, REASON_BUSY);
 	else if (greeting_admit(&guest->greeting, ep->secret, &terms) < 0)
 		guest_free(guest);
@@ -300,10 +299,12 @@ static void guest_done(struct guest *guest)
 		open_session(guest, &offer);
 	} else {
 		ep = endpoint_find(guest->greeting.engine, offer.id, false);
-		if (ep)
+		if (ep) {
+			count_join(ep);
 			(void)attach(guest, ep, &offer);
-		else
+		} else {
 			guest_free(guest);
+		}
 	}
 	explicit_bzero(&offer, sizeof offer);
 }
@@ -333,7 +334,9 @@ static void guest_event(struct greeting *g, enum greeting_event event)
 	case GREETING_DECIDE:
 		guest->offered = true;
 		offer = offer_of(guest);
-		if (offer->join)
+		if (offer->carrier != g->carrier->ops->kind)
+			greeting_refuse(g, REASON_PROTOCOL_ERROR);
+		else if (offer->join)
 			decide_join(guest, offer);
 		else
 			decide_hello(guest, offer);

@@ -34,7 +34,7 @@ static int digit(char c)
 /* Decimal, at least one digit, positive; moves *at on. */
 static bool take_pid(const char **at, pid_t *pid)
 {
-	long value = 0;
+	int64_t value = 0;
 	const char *c = *at;
 
 	for (; *c >= '0' && *c <= '9' && value < INT_MAX; c++)

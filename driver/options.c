@@ -11,6 +11,8 @@
 #include "driver/address.h"
 
 #define VALUE_MAX 512u
+/* 73 years: some of them, and the time that it is, are added up. */
+#define DURATION_MAX (TIME_NEVER / 4)
 
 static const char *const mode_texts[] = {
 	[MODE_CONVERGE] = "converge",
@@ -113,7 +115,7 @@ static bool parse_duration(const struct option *option, void *where, const char 
 
 		if (strcmp(value, units[i].name) != 0)
 			continue;
-		if (whole > (uint64_t)TIME_NEVER / unit_ns - 1)
+		if (whole > (uint64_t)DURATION_MAX / unit_ns - 1)
 			return false;
 		ns = whole * unit_ns + thousandths * (unit_ns / 1000);
 		if (ns < option->least || ns > option->most)

@@ -93,9 +93,6 @@ int primer_start(const struct engine *e)
 	pthread_mutex_lock(&lock);
 	if (runs_in == e->pid)
 		goto out;
-	/* After a fork what the parent had queued is not the child's. */
-	jobs = NULL;
-	jobs_end = &jobs;
 	if (pthread_attr_init(&attributes) != 0) {
 		error = -ENOMEM;
 		goto out;
@@ -104,6 +101,7 @@ int primer_start(const struct engine *e)
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	error = -pthread_create(&thread, &attributes, primer_main, NULL);
+	error = error == -EAGAIN ? -ENOMEM : error;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attributes);
 	if (error == 0)
@@ -111,6 +109,16 @@ int primer_start(const struct engine *e)
 out:
 	pthread_mutex_unlock(&lock);
 	return error;
+}
+
+void primer_forget(void)
+{
+	/* A waiter that is not there would take the signals of one that is. */
+	lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+	work = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+	jobs = NULL;
+	jobs_end = &jobs;
+	runs_in = 0;
 }
 
 bool primer_submit(struct engine *e, struct primer_job *job, int fd,

@@ -38,6 +38,9 @@ int primer_start(const struct engine *e);
 bool primer_submit(struct engine *e, struct primer_job *job, int fd,
 		   void (*done)(struct primer_job *job));
 
+/* After fork, in the child: its thread stayed with the parent, in the middle of whatever it did. */
+void primer_forget(void);
+
 /* Any thread with the program's table: looks through it for the end whose peer is `name`. */
 bool primer_look(const struct sockaddr_un *name, socklen_t name_length);
 

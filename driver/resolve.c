@@ -186,7 +186,7 @@ int resolve_start(struct engine *e, const struct address *address,
 	pthread_attr_destroy(&attributes);
 	if (err != 0) {
 		free(r);
-		return -err;
+		return err == EAGAIN ? -ENOMEM : -err;
 	}
 	e->resolves_count++;
 	*out = r;

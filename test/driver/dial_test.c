@@ -738,19 +738,43 @@ static void garbage_at_the_door(void)
 	server_end(&server);
 }
 
-/* The listener runs out of descriptors, and goes on when some are free. */
+/* Those that never finish their greeting give way, the oldest first. */
+static void oldest_guest_goes(void)
+{
+	struct server server = server_at("127.0.0.1:0");
+	struct pollfd p = { .events = POLLIN };
+	int held[300];
+
+	for (unsigned i = 0; i < 300; i++) {
+		held[i] = raw_connect("127.0.0.1", server.port);
+		CHECK_EQ(send(held[i], "hawser", 6, MSG_NOSIGNAL), 6);
+	}
+	p.fd = held[0];
+	CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
+	p.fd = held[299];
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	for (unsigned i = 0; i < 300; i++)
+		close(held[i]);
+	server_end(&server);
+}
+
+/* The listener runs out of descriptors, and goes on when some are free: nothing else wakes it. */
 static void full_table_at_the_listener(void)
 {
+	static const char *const set[] = { "nonblock", "yes", NULL };
 	struct serving what = { .address = "127.0.0.1:0", .descriptors = 64 };
 	struct server server = server_start(&what);
 	int held[100], fd;
 
 	for (unsigned i = 0; i < 100; i++)
 		held[i] = raw_connect("127.0.0.1", server.port);
+	fd = dialf(set, "127.0.0.1:%u", server.port);
+	CHECK_REASON(fd >= 0);
+	/* It is in the queue by then; if not, this only tests less. */
+	usleep(200000);
 	for (unsigned i = 0; i < 100; i++)
 		close(held[i]);
-	fd = dialf(NULL, "127.0.0.1:%u", server.port);
-	CHECK_REASON(fd >= 0);
+	CHECK_REASON(hawser_wait(fd, WAIT_MS) == 0);
 	talk(fd);
 	close(fd);
 	server_end(&server);
@@ -813,6 +837,9 @@ static void paths_return_to_a_closed_listener(void)
 	proxy_reset(&proxy);
 	talk(fd);
 	expect_failure(dialf(NULL, "127.0.0.2:%u", server.port), ECONNREFUSED, "going away");
+	/* Now it is known to be closed. */
+	proxy_reset(&proxy);
+	talk(fd);
 	close(fd);
 	proxy_end(&proxy);
 	server_end(&server);
@@ -884,6 +911,7 @@ int main(int argc, char **argv)
 	RUN(not_a_hawser_peer);
 	RUN(kinds_differ);
 	RUN(garbage_at_the_door);
+	RUN(oldest_guest_goes);
 	RUN(full_table_at_the_listener);
 	RUN(full_table_at_the_dialler);
 	RUN(resets_are_healed);

@@ -130,11 +130,9 @@ holds_some() { # the receiver has taken something
 
 check_slow_reader() {
 	local before after
+	# A pipe with a reader that does not read: nothing moves, nobody spins.
 	mkfifo "$LAB_DIR/slow"
-	sleep 1000 <"$LAB_DIR/slow" &
-	holder=$!
-	exec 5>"$LAB_DIR/slow"
-	# A reader that does not read: nothing moves, nobody spins.
+	exec 5<>"$LAB_DIR/slow" 4<"$LAB_DIR/slow" 5>&-
 	pair_start 4600 "$LAB_DIR/slow" "$LAB_DIR/data"
 	sleep 2
 	before=$(($(ticks $sender) + $(ticks $receiver)))
@@ -142,10 +140,9 @@ check_slow_reader() {
 	after=$(($(ticks $sender) + $(ticks $receiver)))
 	is_over $sender 2>/dev/null && fail "the sender ended before its reader read"
 	[ $((after - before)) -lt 100 ] || fail "reader stopped: $((after - before)) ticks in 3 s"
-	sha256sum <"$LAB_DIR/slow" >"$LAB_DIR/sum" &
+	sha256sum <&4 >"$LAB_DIR/sum" &
 	summer=$!
-	exec 5>&-
-	kill $holder
+	exec 4<&-
 	wait $sender || fail "slow reader: the sender's status"
 	wait $receiver || fail "slow reader: the receiver's status"
 	wait $summer
@@ -213,7 +210,8 @@ check_limit() { # ULIMIT-LETTER PATTERN VALUE...
 			"$HAWSER_PROGRAM" cat --insecure 10.77.1.2:4900
 		case $status in
 		0) worked=$((worked + 1)) ;;
-		1 | 127)
+		127) [ -s "$LAB_DIR/said" ] || fail "ulimit -$letter $value: no words of the loader" ;;
+		1)
 			refused=$((refused + 1))
 			grep -Eqi "$pattern" "$LAB_DIR/said" || fail "ulimit -$letter $value: no clear words"
 			;;
@@ -221,7 +219,7 @@ check_limit() { # ULIMIT-LETTER PATTERN VALUE...
 		esac
 		[ "$cpu_s" -lt $CPU_LIMIT_S ] || fail "ulimit -$letter $value: $cpu_s s of processor time"
 		kill $receiver 2>/dev/null
-		wait $receiver
+		wait $receiver 2>/dev/null
 	done
 	[ $worked -gt 0 ] && [ $refused -gt 0 ] || fail "ulimit -$letter: $worked worked, $refused did not"
 	echo "ok ulimit -$letter: $refused refused, $worked worked"
@@ -253,7 +251,7 @@ head -c 40000000 /dev/urandom >"$LAB_DIR/data"
 for check in ${*:-dialling listening slow_reader vanished stopped descriptors memory closed_output}; do
 	case $check in
 	descriptors) check_limit n 'too many|descriptor|open file' 3 4 5 6 7 8 9 10 11 12 13 14 16 20 24 32 64 ;;
-	memory) check_limit v 'memory|allocate|mmap|map' 4000 6000 8000 10000 14000 20000 30000 60000 \
+	memory) check_limit v 'memory|allocate|no thread' 4000 6000 8000 10000 14000 20000 30000 60000 \
 		200000 1000000 ;;
 	*) "check_$check" ;;
 	esac

@@ -60,7 +60,7 @@ static uint64_t size_of_message(uint64_t n, uint64_t least, uint64_t most)
 	if (n == messages / 2)
 		return most;
 	random ^= random >> 31;
-	for (unsigned draw = 0; draw < 3; draw++) {
+	for (unsigned draw = 0; draw < 2; draw++) {
 		uint64_t bits = most < 2 ? 1 : 64 - (uint64_t)__builtin_clzll(most - 1);
 		uint64_t drawn = (random >> (16 * draw) & 0xffff) * (bits + 1) >> 16;
 
