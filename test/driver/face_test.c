@@ -417,6 +417,64 @@ static void handle_without_waiting(void)
 	hawser_close(b);
 }
 
+/* Bytes to read keep it readable when a send says EAGAIN; a program that leaves them is told only once. */
+static void one_notifier_for_both_directions(void)
+{
+	hawser_t *a = hawser_open(stream_address, NULL), *b = hawser_accept(stream_listening);
+	struct pollfd p = { .events = POLLIN };
+	static uint8_t bytes[65536];
+	char word[8];
+
+	CHECK(a && b);
+	p.fd = hawser_fd(a);
+	for (unsigned full = 0; full < 20; full++) {
+		while (hawser_send(a, bytes, sizeof bytes, HAWSER_DONTWAIT) > 0)
+			full = 0;
+		usleep(10000);
+	}
+	CHECK_EQ(hawser_send(b, "hello", 5, 0), 5);
+	CHECK_EQ(hawser_drain(hawser_fd(b), 10000), 0);
+	CHECK_EQ(poll(&p, 1, 10000), 1);
+	CHECK_EQ(hawser_send(a, bytes, 1, HAWSER_DONTWAIT), -1);
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_EQ(hawser_send(a, bytes, 1, HAWSER_DONTWAIT), -1);
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	/* Who reads some of it wants the rest too. */
+	CHECK_EQ(hawser_recv(a, word, 2, NULL), 2);
+	CHECK_EQ(hawser_set_mode(p.fd, HAWSER_SENDING, HAWSER_STRIPE), 0);
+	CHECK_EQ(poll(&p, 1, 10000), 1);
+	hawser_close(a);
+	hawser_close(b);
+}
+
+static void *receives_for_ever(void *argument)
+{
+	char byte;
+
+	CHECK_EQ(hawser_recv(argument, &byte, 1, NULL), -1);
+	CHECK_EQ(errno, ECONNRESET);
+	return argument;
+}
+
+/* A thread is not cancelled while it holds what the engine needs. */
+static void cancelled_in_a_call(void)
+{
+	hawser_t *a = hawser_open(stream_address, NULL), *b = hawser_accept(stream_listening);
+	struct hawser_info info;
+	pthread_t thread;
+
+	CHECK(a && b);
+	CHECK_EQ(pthread_create(&thread, NULL, receives_for_ever, a), 0);
+	usleep(20000);
+	CHECK_EQ(pthread_cancel(thread), 0);
+	usleep(20000);
+	CHECK_EQ(hawser_info(hawser_fd(a), &info, sizeof info), 0);
+	CHECK_EQ(hawser_abort(hawser_fd(a)), 0);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	hawser_close(a);
+	hawser_close(b);
+}
+
 static void handle_reads_reset(void)
 {
 	hawser_t *a = hawser_open(stream_address, NULL), *b = hawser_accept(stream_listening);
@@ -527,6 +585,8 @@ int main(void)
 	RUN(handle_made_in_mid_stream);
 	RUN(handle_messages);
 	RUN(handle_without_waiting);
+	RUN(one_notifier_for_both_directions);
+	RUN(cancelled_in_a_call);
 	RUN(handle_reads_reset);
 	RUN(info_from_another_process);
 	RUN(dial_without_waiting);

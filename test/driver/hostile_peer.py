@@ -118,6 +118,7 @@ class Session:
         self.secret = secret or os.urandom(32)
         self.kind = kind
         self.next_path = 0
+        self.carriers = []      # which live as long as it does
 
     def connect(self, receive_buffer=None, timeout=10):
         connection = socket.socket()
@@ -126,7 +127,8 @@ class Session:
         connection.settimeout(timeout)
         connection.connect(self.address)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return Carrier(connection)
+        self.carriers.append(Carrier(connection))
+        return self.carriers[-1]
 
     def path(self):
         self.next_path += 1

@@ -2,8 +2,12 @@
 /* The table of hawser(7): what close, shutdown, exit, _exit, crash, fork, daemon, exec and SCM_RIGHTS do. */
 #include "ends.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/uio.h>
+
+#include "driver/engine.h"
 
 #define LOTS (8u << 20)
 #define SLOW (2u << 20)         /* fits in a receiver's buffers */
@@ -498,6 +502,287 @@ static void reading_server_sees_reset(void)
 	close(report[1]);
 }
 
+/* A session whose reset only the primer can tell of: accepted, and nothing was written into it. */
+static void reset_of_a_reader(int l, const char *here)
+{
+	int dialled = dial_there("stream", here), accepted = accept(l, NULL, NULL);
+
+	CHECK(accepted >= 0);
+	CHECK_EQ(write(dialled, "x", 1), 1);
+	CHECK_EQ(hawser_drain(dialled, 10000), 0);
+	CHECK_EQ(hawser_abort(dialled), 0);
+	read_reset(accepted);
+	close(accepted);
+	close(dialled);
+}
+
+static void serves_after_fork(void *unused)
+{
+	char here[32];
+
+	(void)unused;
+	alarm(20);
+	int l = listen_here("stream", here);
+	for (unsigned i = 0; i < 4; i++)
+		reset_of_a_reader(l, here);
+}
+
+/* The child's engine and primer are its own, although the parent's were waiting when it was made. */
+static void child_of_a_listener_listens(void)
+{
+	expect_exit(child(serves_after_fork, NULL), 0);
+}
+
+static void changes_root(void *argument)
+{
+	int *report = argument;
+	char here[32], directory[] = "/tmp/hawser-test-XXXXXX";
+	int l = listen_here("stream", here);
+
+	CHECK(mkdtemp(directory));
+	/* Only root may; without it the rest is tried in the old root. */
+	bool changed = chroot(directory) == 0;
+	CHECK_EQ(chdir("/"), 0);
+	CHECK(!changed || access("/proc", F_OK) < 0);
+	CHECK_EQ(write(report[1], here, sizeof here), sizeof here);
+	int fd = accept(l, NULL, NULL);
+	CHECK(fd >= 0);
+	read_content(fd, SLOW, 1);
+	read_end(fd);
+	CHECK_EQ(write(report[1], directory, sizeof directory), sizeof directory);
+	close(fd);
+}
+
+static void server_changes_root(void)
+{
+	char here[32], directory[sizeof "/tmp/hawser-test-XXXXXX"];
+	int report[2];
+
+	CHECK_EQ(pipe(report), 0);
+	pid_t pid = child(changes_root, report);
+	CHECK_EQ(read(report[0], here, sizeof here), sizeof here);
+	int fd = dial_there("stream", here);
+	write_content(fd, SLOW, 1);
+	close(fd);
+	CHECK_EQ(read(report[0], directory, sizeof directory), sizeof directory);
+	expect_exit(pid, 0);
+	rmdir(directory);
+	close(report[0]);
+	close(report[1]);
+}
+
+/* --- what is not established yet is not waited for --- */
+
+/* Takes connections, and says nothing until it is told to. */
+static int silent_listener(char here[32])
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t length = sizeof a;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK_EQ(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	CHECK_EQ(listen(fd, 4), 0);
+	CHECK_EQ(getsockname(fd, (struct sockaddr *)&a, &length), 0);
+	snprintf(here, 32, "127.0.0.1:%u", ntohs(a.sin_port));
+	return fd;
+}
+
+static void exits_while_it_dials(void *argument)
+{
+	hawser_options *o = options_of("stream");
+
+	alarm(6);       /* the dial would take 10 s */
+	CHECK_EQ(hawser_options_set(o, "nonblock", "yes"), 0);
+	int fd = hawser_dial(argument, o);
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, "x", 1), 1);
+	exit(0);
+}
+
+static void exit_does_not_wait_for_a_dial(void)
+{
+	char here[32];
+	int silent = silent_listener(here);
+
+	expect_exit(child(exits_while_it_dials, here), 0);
+	close(silent);
+}
+
+static void *dials(void *address_of_peer)
+{
+	(void)hawser_dial(address_of_peer, NULL);
+	return NULL;
+}
+
+static void exits_while_a_thread_dials(void *argument)
+{
+	pthread_t thread;
+
+	CHECK_EQ(pthread_create(&thread, NULL, dials, argument), 0);
+	usleep(100000);
+	exit(0);
+}
+
+/* Carries bytes between two connections until one ends. */
+static void relay(int a, int b)
+{
+	struct pollfd p[2] = { { .fd = a, .events = POLLIN }, { .fd = b, .events = POLLIN } };
+	char bytes[4096];
+
+	while (poll(p, 2, 10000) > 0) {
+		for (unsigned i = 0; i < 2; i++) {
+			ssize_t n = p[i].revents ? read(p[i].fd, bytes, sizeof bytes) : -2;
+
+			if (n == 0 || n == -1 || (n > 0 && send(p[1 - i].fd, bytes, (size_t)n, MSG_NOSIGNAL) != n))
+				return;
+		}
+	}
+}
+
+/* The answer comes when the process is about to end: the dial that waits for it has no use for it. */
+static void exit_while_a_thread_dials(void)
+{
+	char here[32], there[32];
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int l = listen_here("stream", here), silent = silent_listener(there);
+	pid_t pid = child(exits_while_a_thread_dials, there);
+	int near = accept(silent, NULL, NULL), far = socket(AF_INET, SOCK_STREAM, 0);
+
+	CHECK(near >= 0);
+	usleep(300000);
+	a.sin_port = htons((uint16_t)hawser_port(l));
+	CHECK_EQ(connect(far, (struct sockaddr *)&a, sizeof a), 0);
+	relay(near, far);
+	expect_exit(pid, 0);
+	close(near);
+	close(far);
+	close(silent);
+	close(l);
+}
+
+/* --- what the process is to others, and to itself --- */
+
+static void drains_for_ever(void *argument)
+{
+	hawser_drain(*(int *)argument, -1);
+}
+
+static void asks(void *argument)
+{
+	struct hawser_info info;
+
+	CHECK_EQ(hawser_info(*(int *)argument, &info, sizeof info), 0);
+}
+
+/* Processes that are gone do not keep the places of those that ask. */
+static void askers_that_died(void)
+{
+	int fd = dial_there("stream", address), accepted = accept_one();
+	char bytes[65536] = "";
+
+	for (unsigned full = 0; full < 20; full++) {
+		while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+			full = 0;
+		usleep(10000);
+	}
+	for (unsigned i = 0; i < 20; i++) {
+		pid_t pid = child(drains_for_ever, &fd);
+
+		usleep(20000);
+		CHECK_EQ(kill(pid, SIGKILL), 0);
+		expect_signal(pid, SIGKILL);
+	}
+	expect_exit(child(asks, &fd), 0);
+	CHECK_EQ(hawser_abort(fd), 0);
+	close(fd);
+	close(accepted);
+}
+
+static size_t blocks_lent(void)
+{
+	struct memory *m = &engine_running()->memory;
+
+	pthread_mutex_lock(&m->lock);
+	size_t lent = m->lent;
+	pthread_mutex_unlock(&m->lock);
+	return lent;
+}
+
+static void falls_idle(void *unused)
+{
+	int fd = dial_there("stream", address);
+
+	(void)unused;
+	alarm(20);
+	write_content(fd, LOTS, 1);
+	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	read_content(fd, LOTS, 2);
+	CHECK(blocks_lent() > 0);
+	while (blocks_lent() > 0)
+		usleep(20000);
+	/* It is as good as new. */
+	write_content(fd, LOTS, 3);
+	close(fd);
+}
+
+static void an_idle_session_holds_no_memory(void)
+{
+	pid_t pid = child(falls_idle, NULL);
+	int fd = accept_one();
+
+	read_content(fd, LOTS, 1);
+	write_content(fd, LOTS, 2);
+	read_content(fd, LOTS, 3);
+	read_end(fd);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
+static void *resets_signals(void *unused)
+{
+	for (;;)
+		for (int i = 1; i < 32; i++)
+			if (i != SIGALRM)
+				signal(i, SIG_DFL);
+	return unused;
+}
+
+static void has_signals_of_its_own(void *unused)
+{
+	int fd = dial_there("stream", address);
+	struct hawser_info info;
+	pthread_t thread;
+	sigset_t set;
+
+	(void)unused;
+	alarm(20);
+	sigemptyset(&set);
+	sigaddset(&set, SIGURG);
+	sigaddset(&set, SIGIO);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	CHECK_EQ(kill(getpid(), SIGURG), 0);
+	CHECK_EQ(kill(getpid(), SIGIO), 0);
+	usleep(50000);
+	CHECK_EQ(hawser_info(fd, &info, sizeof info), 0);
+	CHECK_EQ(sigpending(&set), 0);
+	CHECK(sigismember(&set, SIGURG) && sigismember(&set, SIGIO));
+	CHECK_EQ(pthread_create(&thread, NULL, resets_signals, NULL), 0);
+	for (unsigned i = 0; i < 20000; i++)
+		CHECK_EQ(hawser_info(fd, &info, sizeof info), 0);
+	_exit(0);
+}
+
+/* The engine takes none of the program's signals, and the program that sets them anew none of the engine's. */
+static void signals_stay_apart(void)
+{
+	pid_t pid = child(has_signals_of_its_own, NULL);
+	int fd = accept_one();
+
+	read_reset(fd);
+	close(fd);
+	expect_exit(pid, 0);
+}
+
 static void closed_listener_refuses(void)
 {
 	char here[32];
@@ -542,6 +827,13 @@ int main(void)
 	RUN(daemon_then_dial);
 	RUN(passed_descriptor);
 	RUN(closefrom_does_not_hurt);
+	RUN(child_of_a_listener_listens);
+	RUN(server_changes_root);
+	RUN(exit_does_not_wait_for_a_dial);
+	RUN(exit_while_a_thread_dials);
+	RUN(askers_that_died);
+	RUN(an_idle_session_holds_no_memory);
+	RUN(signals_stay_apart);
 	RUN(closed_listener_refuses);
 	return 0;
 }

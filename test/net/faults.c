@@ -141,6 +141,7 @@ struct run {
 	uint64_t sequence;
 	unsigned repeats;
 	uint64_t gap_ns[FAULTS][2][POSITIONS][2];
+	uint64_t back_ns[FAULTS][2][POSITIONS];         /* from healing until both carried */
 };
 
 static bool in_flight(struct run *run)
@@ -235,13 +236,16 @@ static bool attempt(struct run *run, const struct fault *fault, unsigned network
 static void run_case(struct run *run, unsigned fault, unsigned network, unsigned position)
 {
 	bool counts = false;
+	uint64_t healed_ns;
 
 	for (unsigned i = 0; i < ATTEMPTS && !counts; i++) {
 		counts = attempt(run, &faults[fault], network, positions[position]);
 		for (unsigned end = 0; end < 2; end++)
 			run->gap_ns[fault][network - 1][position][end] = board->gap_ns[end];
 		run->repeats += !counts;
+		healed_ns = now_ns();
 		await_both(run);
+		run->back_ns[fault][network - 1][position] = now_ns() - healed_ns;
 	}
 	if (!counts)
 		fail("%s: %s of network %u at %u %%: never with bytes in flight",
@@ -254,6 +258,24 @@ static bool wanted(unsigned fault, unsigned position)
 	       (only_position < 0 || positions[position] == (unsigned)only_position);
 }
 
+static void show_row(const struct run *run, unsigned fault, unsigned network)
+{
+	printf("  %-8s net%u ", faults[fault].name, network);
+	for (unsigned position = 0; position < POSITIONS; position++) {
+		const uint64_t *gap = run->gap_ns[fault][network - 1][position];
+
+		if (wanted(fault, position))
+			printf(" %4llu /%4llu", (unsigned long long)(gap[1] / NS_PER_MS),
+			       (unsigned long long)(gap[0] / NS_PER_MS));
+	}
+	printf(" |");
+	for (unsigned position = 0; position < POSITIONS; position++)
+		if (wanted(fault, position))
+			printf(" %5llu", (unsigned long long)(run->back_ns[fault][network - 1][position] /
+							      NS_PER_MS));
+	printf("\n");
+}
+
 static void show(const struct run *run, uint64_t took_ns)
 {
 	struct hawser_info info = info_of(hawser_fd(run->h));
@@ -263,19 +285,9 @@ static void show(const struct run *run, uint64_t took_ns)
 	       (unsigned long long)info.duplicate_bytes_sent, (unsigned long long)info.bytes_written,
 	       run->repeats, (double)took_ns / (double)NS_PER_S);
 	for (unsigned fault = 0; fault < FAULTS; fault++)
-		for (unsigned network = 1; network <= 2; network++) {
-			if (only_fault && strcmp(only_fault, faults[fault].name) != 0)
-				continue;
-			printf("  %-8s net%u ", faults[fault].name, network);
-			for (unsigned position = 0; position < POSITIONS; position++) {
-				const uint64_t *gap = run->gap_ns[fault][network - 1][position];
-
-				if (wanted(fault, position))
-					printf(" %5llu /%5llu", (unsigned long long)(gap[1] / NS_PER_MS),
-					       (unsigned long long)(gap[0] / NS_PER_MS));
-			}
-			printf("\n");
-		}
+		for (unsigned network = 1; network <= 2; network++)
+			if (!only_fault || strcmp(only_fault, faults[fault].name) == 0)
+				show_row(run, fault, network);
 	fflush(stdout);
 }
 
@@ -327,7 +339,7 @@ static bool mode_wanted(unsigned mode)
 static void dialler(void)
 {
 	printf("longest delivery gap from the fault on, ms, at the acceptor / at the dialler, with the fault "
-	       "at 0, 25, 50, 75, 99 %% of a message\n");
+	       "at 0, 25, 50, 75, 99 %% of a message | from healing until both carry, ms\n");
 	for (unsigned mode = 0; mode < MODES; mode++) {
 		uint64_t limit_ns = hung_ns();
 

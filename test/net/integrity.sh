@@ -14,7 +14,7 @@ if [ "${1:-}" = long ]; then
 	shift
 	messages=10000 largest=64000000 stream=4294967296
 else
-	messages=2000 largest=8000000 stream=268435456
+	messages=2000 largest=20000000 stream=268435456
 fi
 net_run net_integrity "$LAB_NAME-a" "$LAB_NAME-b" 10.77.1.2,10.77.2.2 \
 	$messages $largest $stream "$@" || exit 1

@@ -41,6 +41,8 @@ static void durations(void)
 		{ "0.5s", 500 * NS_PER_MS }, { "1.25", 1250 * NS_PER_MS }, { "5min", 300 * NS_PER_S },
 		{ "1h", 3600 * NS_PER_S }, { "never", TIME_NEVER }, { "0", 0 }, { "1.0009s", NS_PER_S },
 		{ "", -1 }, { "s", -1 }, { "-1s", -1 }, { "1 s", -1 }, { "1sec", -1 }, { "Never", -1 }, { ".5", -1 },
+		/* Sums of them are times as well. */
+		{ "9000000000s", -1 },
 		{ "9999999999999999999999", -1 }, { "999999999999h", -1 }, { "1s ", -1 }, { "1.2.3s", -1 },
 	};
 	struct options o;
