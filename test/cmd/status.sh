@@ -17,7 +17,7 @@ fail()
 }
 
 # One address answers, the other refuses.
-"$hawser" cat -l -P 127.0.0.1:0 < <(sleep 60) > "$work/out" 2> "$work/server" &
+"$hawser" cat -l -P 127.0.0.1:0 < <(sleep 60 2> /dev/null) > "$work/out" 2> "$work/server" &
 server=$!
 for _ in $(seq 100); do
 	port=$(sed -n 's/.*port \([0-9]*\).*/\1/p' "$work/server")
@@ -25,7 +25,7 @@ for _ in $(seq 100); do
 	sleep 0.05
 done
 [ -n "$port" ] || fail "no port: $(cat "$work/server")"
-"$hawser" cat "127.0.0.1,127.0.0.2:$port" < <(echo hello; sleep 60) > /dev/null &
+"$hawser" cat "127.0.0.1,127.0.0.2:$port" < <(echo hello; sleep 60 2> /dev/null) > /dev/null &
 client=$!
 for _ in $(seq 100); do
 	[ -s "$work/out" ] && break

@@ -232,11 +232,11 @@ static bool server_has_news(const struct server *server, int timeout_ms)
 
 static void server_end(struct server *server)
 {
-	kill(server->pid, SIGCONT);
-	close(server->commands);
-	close(server->news);
+	/* Killed before it could see its pipes end and leave in good order. */
 	kill(server->pid, SIGKILL);
 	waitpid(server->pid, NULL, 0);
+	close(server->commands);
+	close(server->news);
 }
 
 /* --- Sessions --- */
