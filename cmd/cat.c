@@ -234,8 +234,8 @@ static int open_channel(struct cat *cat)
 	if (fd < 0)
 		return -1;
 	if (cat->progress)
-		fprintf(stderr, "hawser: cat: listening on port %u\n",
-			channel_listening_port(&settings, fd));
+		fprintf(stderr, "hawser: cat: listening on port %u%s\n",
+			channel_listening_port(&settings, fd), common_loopback_note(&cat->common));
 	int accepted = channel_accept(&cat->channel, &cat->common, &settings, fd);
 	close(fd);
 	return accepted;

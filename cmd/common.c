@@ -53,6 +53,11 @@ static enum common_taken take_pair(struct common *common, const char *pair)
 	return set == 0 ? COMMON_TAKEN : COMMON_WRONG;
 }
 
+const char *common_loopback_note(const struct common *common)
+{
+	return common->insecure ? "" : ", on this host only; --insecure lets others in";
+}
+
 enum common_taken common_take(struct common *common, int option, const char *value)
 {
 	switch (option) {
@@ -65,6 +70,7 @@ enum common_taken common_take(struct common *common, int option, const char *val
 		common->via = value;
 		return common_set(common, "via", value) == 0 ? COMMON_TAKEN : COMMON_WRONG;
 	case OPT_INSECURE:
+		common->insecure = true;
 		return common_set(common, "insecure", "yes") == 0 ? COMMON_TAKEN : COMMON_WRONG;
 	case OPT_JSON: common->json = true; return COMMON_TAKEN;
 	default: /* getopt_long has said what is wrong */

@@ -54,7 +54,11 @@ struct common {
 	const char *mode; /* as given, or NULL */
 	const char *via;
 	bool json;
+	bool insecure;
 };
+
+/* Behind "listening on port N": a newcomer's first two hosts fail without knowing this. */
+const char *common_loopback_note(const struct common *common);
 
 /* Returns -1, after an error message, when there is no memory. */
 int common_init(struct common *common, const char *name, const char *help);

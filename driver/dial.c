@@ -364,7 +364,9 @@ static void race_begin(struct dialler *d)
 		remote[i] = d->peer[i].remote;
 	d->race = calloc(1, sizeof *d->race);
 	err = d->race ? survey(&d->race->pairs, &d->options, remote, d->peer_count) : -ENOMEM;
-	if (err < 0)
+	if (err == -ENODEV)
+		failure_set(&failure, ENODEV, "the option via names no network that this host has now");
+	else if (err < 0)
 		failure_system(&failure, -err, "reading the local networks");
 	else if (d->race->pairs.count == 0)
 		failure_set(&failure, ENETUNREACH, "no local network leads there");

@@ -43,6 +43,11 @@ int survey(struct pairs *out, const struct options *options, const struct remote
 	if (err < 0)
 		goto out;
 	networks_choose(&t->networks, &t->host, options->via, options->via_count);
+	/* Never by a network that the program did not name. */
+	if (options->via_count > 0 && t->networks.count == 0) {
+		err = -ENODEV;
+		goto out;
+	}
 	t->question.networks = &t->networks;
 	t->question.remote = remote;
 	t->question.remote_count = remote_count;

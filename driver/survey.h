@@ -6,7 +6,8 @@
 #include "driver/options.h"
 #include "driver/pairs.h"
 
-/* 0, or -errno when the host's addresses cannot be read. */
+/* 0; -ENODEV: the option via names networks, and none of them is there; or -errno: the host's addresses
+ * cannot be read. */
 int survey(struct pairs *out, const struct options *options, const struct remote *remote,
 	   unsigned remote_count);
 

@@ -17,29 +17,24 @@ need()
 	done
 	PATH=$PATH:/usr/sbin:/sbin
 	[ -n "$missing" ] || return 0
-	echo "Installing from the distribution:$missing"
 	run=""
 	if [ "$(id -u)" -ne 0 ]; then
 		command -v sudo > /dev/null || {
-			echo "Not root, and no sudo: please install$missing and run this again." >&2
+			echo "Not root, and no sudo. Please have this run, then run this again:" >&2
+			echo "	apt-get install$missing" >&2
 			return 1
 		}
 		run=sudo
 	fi
+	echo "Installing from the distribution:$missing"
 	# shellcheck disable=SC2086
 	{
 		$run apt-get update -qq &&
-		DEBIAN_FRONTEND=noninteractive $run apt-get install -y -qq --no-install-recommends $missing
+		$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing 2>&1
 	} > /dev/null || { echo "Could not install:$missing" >&2; return 1; }
 }
 
-need_to_build()
-{
-	need gcc=gcc /usr/include/stdio.h=libc6-dev pkg-config=pkg-config meson=meson ninja=ninja-build \
-	     git=git jansson.pc=libjansson-dev || return 1
-}
-
-need_networks()
-{
-	need ip=iproute2 tc=iproute2 nft=nftables bridge=iproute2 python3=python3 ps=procps unshare=util-linux
-}
+# Lists for need.
+to_build="gcc=gcc /usr/include/stdio.h=libc6-dev make=make pkg-config=pkg-config meson=meson
+	ninja=ninja-build jansson.pc=libjansson-dev"
+to_network="ip=iproute2 tc=iproute2 nft=nftables bridge=iproute2 python3=python3 ps=procps unshare=util-linux"
