@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #define FRAME_TIME_NS      (2 * NS_PER_MS)
-#define BACKLOG_TIME_NS    (4 * NS_PER_MS)
+#define BACKLOG_TIME_NS    (2 * NS_PER_MS)
 #define BACKLOG_BYTES_MIN  (32u * 1024)
 #define BACKLOG_BYTES_MAX  (512u * 1024)
 #define LAST_RESORT_BYTES  65536u       /* outstanding on a suspect path when there is no better one */
