@@ -6,7 +6,7 @@
 
 #define STRETCH_BYTES_MIN (2 * FRAME_PAYLOAD_MAX)
 #define STRETCH_BYTES_MAX (32 * FRAME_PAYLOAD_MAX)
-#define STRETCH_TIME_NS   (10 * NS_PER_MS)
+#define STRETCH_TIME_NS   (5 * NS_PER_MS)
 
 uint64_t sender_reach(const struct sender *s)
 {
