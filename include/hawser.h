@@ -157,7 +157,7 @@ struct hawser_info {
 int hawser_info(int fd, struct hawser_info *info, size_t size);
 
 struct hawser_path_info {
-	uint32_t id;
+	uint32_t id;                    /* on the wire; 65535: this path is not up */
 	uint32_t state;                 /* enum hawser_path_state */
 	uint32_t reason;                /* why it carries nothing, or 0; hawser_reason_text has words */
 	int32_t  error;                 /* errno of the last loss of this path, or 0 */
@@ -170,7 +170,7 @@ struct hawser_path_info {
 	uint64_t rate_sending;          /* bytes per second that the peer acknowledged */
 	uint64_t rate_receiving;
 	uint64_t bytes_sent;            /* stream bytes, copies included */
-	uint64_t bytes_received;
+	uint64_t bytes_received;        /* stream bytes that came here first, copies left out */
 	uint64_t duplicate_bytes_sent;
 	uint64_t duplicate_bytes_received;
 	uint64_t outstanding_bytes;     /* sent on this path, no evidence yet */
