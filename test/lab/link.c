@@ -20,7 +20,7 @@
 
 #include "test/lab/link_control.h"
 #include "test/lab/link_device.h"
-#include "test/lab/link_model.h"
+#include "sim/link_model.h"
 #include "test/lab/link_reset.h"
 #include "test/lab/link_settings.h"
 

@@ -3,7 +3,7 @@
 #ifndef HAWSER_LINK_SETTINGS_H
 #define HAWSER_LINK_SETTINGS_H
 
-#include "test/lab/link_model.h"
+#include "sim/link_model.h"
 
 enum link_direction {
 	LINK_A_TO_B,

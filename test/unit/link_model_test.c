@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The model of a network, in virtual time: rate, delay, queue, loss, jitter, cut. */
-#include "test/lab/link_model.h"
+#include "sim/link_model.h"
 #include "test/test.h"
 
 #define CAPACITY 64

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The model of one direction of a network; see link_model.h. */
-#include "link_model.h"
+#include "sim/link_model.h"
 
 #include <assert.h>
 #include <string.h>
