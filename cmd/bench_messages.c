@@ -39,12 +39,9 @@ int bench_messages_send(struct channel *channel, const struct bench_plan *plan, 
 	uint64_t deadline_ns = bench_deadline_ns(plan);
 	uint64_t offset = 0;
 	int result = 0;
-	uint8_t *buffer = malloc(part);
-	if (buffer == NULL) {
-		complain(channel->common, "no memory for messages of %llu bytes",
-			 (unsigned long long)part);
+	uint8_t *buffer = bench_buffer(channel, part);
+	if (buffer == NULL)
 		return -1;
-	}
 	for (uint64_t i = 0; result == 0 && i < plan->messages && clock_ns() < deadline_ns; i++) {
 		uint64_t size = pattern_size(seed, i, plan->size_least, plan->size_most);
 		result = send_message(channel, seed, offset, size, buffer, part);
@@ -125,12 +122,9 @@ int bench_messages_receive(struct channel *channel, const struct bench_plan *pla
 {
 	struct reader reader = { .seed = seed };
 	uint64_t part = part_bytes(channel, plan);
-	uint8_t *buffer = malloc(part);
-	if (buffer == NULL) {
-		complain(channel->common, "no memory for messages of %llu bytes",
-			 (unsigned long long)part);
+	uint8_t *buffer = bench_buffer(channel, part);
+	if (buffer == NULL)
 		return -1;
-	}
 	int result = receive_all(&reader, channel, plan, buffer, part, delivery);
 	free(buffer);
 	return result;

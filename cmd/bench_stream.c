@@ -6,30 +6,6 @@
 #include "cmd/bench_work.h"
 #include "cmd/pattern.h"
 
-int bench_check(const struct channel *channel, uint64_t seed, uint64_t offset, const void *data,
-		size_t length)
-{
-	size_t fine = pattern_check(seed, offset, data, length);
-	if (fine == length)
-		return 0;
-	complain(channel->common, "the byte at offset %llu is not what was sent",
-		 (unsigned long long)(offset + fine));
-	return -1;
-}
-
-uint64_t bench_mark(uint64_t seed, uint64_t offset)
-{
-	uint64_t word;
-	pattern_fill(seed, offset, &word, sizeof word);
-	return ~word;
-}
-
-uint64_t bench_deadline_ns(const struct bench_plan *plan)
-{
-	uint64_t now = clock_ns();
-	return plan->time_ns < UINT64_MAX - now ? now + plan->time_ns : UINT64_MAX;
-}
-
 static int send_pattern(struct channel *channel, uint64_t seed, uint64_t offset, uint8_t *buffer,
 			uint64_t length)
 {
@@ -65,12 +41,9 @@ int bench_stream_send(struct channel *channel, const struct bench_plan *plan, ui
 	uint64_t deadline_ns = bench_deadline_ns(plan);
 	uint64_t offset = 0;
 	int result = 0;
-	uint8_t *buffer = malloc(size);
-	if (buffer == NULL) {
-		complain(channel->common, "no memory for writes of %llu bytes",
-			 (unsigned long long)size);
+	uint8_t *buffer = bench_buffer(channel, size);
+	if (buffer == NULL)
 		return -1;
-	}
 	while (result == 0 && offset < plan->bytes && clock_ns() < deadline_ns) {
 		uint64_t length = plan->bytes - offset < size ? plan->bytes - offset : size;
 		result = send_pattern(channel, seed, offset, buffer, length);
@@ -151,11 +124,9 @@ static int receive_all(struct reader *reader, struct channel *channel,
 int bench_stream_receive(struct channel *channel, const struct bench_plan *plan, uint64_t seed,
 			 struct delivery *delivery)
 {
-	struct reader reader = { .buffer = malloc(BENCH_PART_BYTES) };
-	if (reader.buffer == NULL) {
-		complain(channel->common, "out of memory");
+	struct reader reader = { .buffer = bench_buffer(channel, BENCH_PART_BYTES) };
+	if (reader.buffer == NULL)
 		return -1;
-	}
 	int result = receive_all(&reader, channel, plan, seed, delivery);
 	free(reader.buffer);
 	return result;

@@ -30,6 +30,8 @@ int bench_rr_ask(struct channel *channel, const struct bench_plan *plan, struct 
 int bench_rr_answer(struct channel *channel, const struct bench_plan *plan,
 		    struct delivery *delivery);
 
+/* To be freed; NULL after an error message. */
+uint8_t *bench_buffer(const struct channel *channel, uint64_t size);
 /* Checks a received part; -1 after an error message that says at which offset it differs. */
 int bench_check(const struct channel *channel, uint64_t seed, uint64_t offset, const void *data,
 		size_t length);

@@ -16,14 +16,6 @@ enum reading {
 	READING_UNREADABLE,             /* an offer of an unknown version, read to be dropped */
 };
 
-#define LABEL_BYTES 24
-
-/* Who speaks, and about what: by offer.join, then by whether the dialler speaks. */
-static const char labels[2][2][LABEL_BYTES] = {
-	{ "hawser accept hello 1", "hawser confirm hello 1" },
-	{ "hawser accept join 1", "hawser confirm join 1" },
-};
-
 static void read_next(struct handshake *h, enum reading reading, size_t length)
 {
 	assert(length <= sizeof h->input);
@@ -93,90 +85,6 @@ static void fail_aloud(struct handshake *h, enum reason reason, uint16_t detail)
 	h->state = HANDSHAKE_IN_PROGRESS;
 }
 
-/* The MAC by which one side proves, on this carrier and no other, that it knows the secret. */
-static void compute_proof(const struct handshake *h, bool of_dialler, uint8_t mac[MAC_BYTES])
-{
-	struct protocol_versions dialler = h->dialler ? h->own : h->peer.versions;
-	struct protocol_versions acceptor = h->dialler ? h->peer.versions : h->own;
-	uint8_t role = of_dialler ? 'D' : 'A';
-	uint8_t preambles[2 * PREAMBLE_BYTES];
-	struct hmac hmac;
-
-	preamble_encode(preambles, dialler.min, dialler.max);
-	preamble_encode(preambles + PREAMBLE_BYTES, acceptor.min, acceptor.max);
-
-	hmac_init(&hmac, h->offer.secret, sizeof h->offer.secret);
-	hmac_update(&hmac, labels[h->offer.join][of_dialler], LABEL_BYTES);
-	hmac_update(&hmac, &role, sizeof role);
-	hmac_update(&hmac, preambles, sizeof preambles);
-	hmac_update(&hmac, h->offer_payload, h->offer.join ? FRAME_JOIN_BYTES : FRAME_HELLO_BYTES);
-	hmac_update(&hmac, h->accept_payload, sizeof h->accept_payload);
-	hmac_final(&hmac, mac);
-}
-
-static bool proof_right(const struct handshake *h, bool of_dialler, const uint8_t mac[MAC_BYTES])
-{
-	uint8_t want[MAC_BYTES];
-	bool right;
-
-	compute_proof(h, of_dialler, want);
-	right = mac_equal(mac, want);
-	wipe(want, sizeof want);
-	return right;
-}
-
-/* Keeps an offer's payload for the proofs. */
-static void keep_offer(struct handshake *h, const uint8_t *payload)
-{
-	memcpy(h->offer_payload, payload, h->offer.join ? FRAME_JOIN_BYTES : FRAME_HELLO_BYTES);
-	if (!h->offer.join)
-		wipe(h->offer_payload + FRAME_HELLO_SECRET_AT, SECRET_BYTES);
-}
-
-static void keep_accept(struct handshake *h, const uint8_t *payload)
-{
-	memcpy(h->accept_payload, payload, sizeof h->accept_payload);
-	memset(h->accept_payload + FRAME_ACCEPT_MAC_AT, 0, MAC_BYTES);
-}
-
-static size_t encode_hello(uint8_t *out, size_t capacity, const struct handshake_offer *offer,
-			   const uint8_t nonce[NONCE_BYTES])
-{
-	struct frame_hello hello = {
-		.path_id = offer->path_id,
-		.kind = offer->kind,
-		.mode = offer->mode,
-		.carrier = offer->carrier,
-		.receive_limit = offer->receive_limit,
-		.range_credit = offer->range_credit,
-		.resume_timeout_ms = offer->resume_timeout_ms,
-		.orphan_timeout_ms = offer->orphan_timeout_ms,
-	};
-	size_t length;
-
-	memcpy(hello.id, offer->id, sizeof hello.id);
-	memcpy(hello.secret, offer->secret, sizeof hello.secret);
-	memcpy(hello.nonce, nonce, sizeof hello.nonce);
-	length = frame_hello_encode(out, capacity, &hello);
-	wipe(&hello, sizeof hello);
-	return length;
-}
-
-static size_t encode_join(uint8_t *out, size_t capacity, const struct handshake_offer *offer,
-			  const uint8_t nonce[NONCE_BYTES])
-{
-	struct frame_join join = {
-		.path_id = offer->path_id,
-		.replaces = offer->replaces,
-		.carrier = offer->carrier,
-		.resume = offer->resume,
-	};
-
-	memcpy(join.id, offer->id, sizeof join.id);
-	memcpy(join.nonce, nonce, sizeof join.nonce);
-	return frame_join_encode(out, capacity, &join);
-}
-
 static void init(struct handshake *h, struct protocol_versions versions, bool dialler)
 {
 	assert(versions.min > 0 && versions.min <= versions.max);
@@ -184,6 +92,7 @@ static void init(struct handshake *h, struct protocol_versions versions, bool di
 	h->dialler = dialler;
 	h->own = versions;
 	h->rtt_ns = -1;
+	proof_keep_preamble(&h->proof, dialler, versions.min, versions.max);
 	read_next(h, READING_PREAMBLE, PREAMBLE_BYTES);
 }
 
@@ -195,11 +104,8 @@ void handshake_dial(struct handshake *h, struct protocol_versions versions,
 	init(h, versions, true);
 	h->offer = *offer;
 	out = write_next(h, HANDSHAKE_IN_PROGRESS);
-	if (offer->join)
-		wrote_frame(h, encode_join(out, write_room(h), offer, nonce));
-	else
-		wrote_frame(h, encode_hello(out, write_room(h), offer, nonce));
-	keep_offer(h, out + FRAME_HEADER_BYTES);
+	wrote_frame(h, offer_encode(out, write_room(h), offer, nonce));
+	proof_keep_offer(&h->proof, offer->join, out + FRAME_HEADER_BYTES);
 }
 
 void handshake_answer(struct handshake *h, struct protocol_versions versions)
@@ -253,6 +159,7 @@ static void got_preamble(struct handshake *h)
 		fail(h, REASON_NOT_A_PEER);
 		return;
 	}
+	proof_keep_preamble(&h->proof, !h->dialler, peer->min, peer->max);
 	highest = peer->max < h->own.max ? peer->max : h->own.max;
 	lowest = peer->min > h->own.min ? peer->min : h->own.min;
 	if (lowest <= highest) {
@@ -314,63 +221,22 @@ static void got_header(struct handshake *h)
 		read_next(h, READING_PAYLOAD, h->header.length);
 }
 
-static void offer_parsed(struct handshake *h)
+static void got_offer(struct handshake *h)
 {
-	keep_offer(h, h->input);
-	wipe(h->input, sizeof h->input);
-	read_no_more(h);
-	h->state = HANDSHAKE_NEEDS_DECISION;
-}
-
-static void got_hello(struct handshake *h)
-{
-	struct frame_hello hello;
-
-	if (frame_hello_decode(h->input, h->input_have, &hello) < 0) {
+	if (offer_decode(&h->offer, h->header.type, h->input, h->input_have) < 0) {
 		fail_aloud(h, REASON_PROTOCOL_ERROR, 0);
 		return;
 	}
-	h->offer = (struct handshake_offer){
-		.join = false,
-		.path_id = hello.path_id,
-		.carrier = hello.carrier,
-		.kind = hello.kind,
-		.mode = hello.mode,
-		.receive_limit = hello.receive_limit,
-		.range_credit = hello.range_credit,
-		.resume_timeout_ms = hello.resume_timeout_ms,
-		.orphan_timeout_ms = hello.orphan_timeout_ms,
-		.replaces = PATH_ID_NONE,
-	};
-	memcpy(h->offer.id, hello.id, sizeof h->offer.id);
-	memcpy(h->offer.secret, hello.secret, sizeof h->offer.secret);
-	wipe(&hello, sizeof hello);
 	h->peer.terms = (struct handshake_terms){
 		.receive_limit = h->offer.receive_limit,
 		.range_credit = h->offer.range_credit,
 		.resume_timeout_ms = h->offer.resume_timeout_ms,
 		.kind = h->offer.kind,
 	};
-	offer_parsed(h);
-}
-
-static void got_join(struct handshake *h)
-{
-	struct frame_join join;
-
-	if (frame_join_decode(h->input, h->input_have, &join) < 0) {
-		fail_aloud(h, REASON_PROTOCOL_ERROR, 0);
-		return;
-	}
-	h->offer = (struct handshake_offer){
-		.join = true,
-		.path_id = join.path_id,
-		.carrier = join.carrier,
-		.replaces = join.replaces,
-		.resume = join.resume,
-	};
-	memcpy(h->offer.id, join.id, sizeof h->offer.id);
-	offer_parsed(h);
+	proof_keep_offer(&h->proof, h->offer.join, h->input);
+	wipe(h->input, sizeof h->input);
+	read_no_more(h);
+	h->state = HANDSHAKE_NEEDS_DECISION;
 }
 
 /* A reply is timed from the end of the flight it answers; one that came before that is a lie. */
@@ -387,7 +253,7 @@ static void write_confirm(struct handshake *h)
 	struct frame_confirm confirm;
 	uint8_t *out = write_next(h, HANDSHAKE_DONE);
 
-	compute_proof(h, true, confirm.mac);
+	proof_compute(&h->proof, h->offer.secret, true, confirm.mac);
 	wrote_frame(h, frame_confirm_encode(out, write_room(h), &confirm));
 	h->state = HANDSHAKE_IN_PROGRESS;
 }
@@ -400,8 +266,8 @@ static void got_accept(struct handshake *h, time_ns now)
 		fail_aloud(h, REASON_PROTOCOL_ERROR, 0);
 		return;
 	}
-	keep_accept(h, h->input);
-	if (!proof_right(h, false, accept.mac)) {
+	proof_keep_accept(&h->proof, h->input);
+	if (!proof_right(&h->proof, h->offer.secret, false, accept.mac)) {
 		fail_aloud(h, REASON_PROOF_FAILED, 0);
 		return;
 	}
@@ -433,7 +299,7 @@ static void got_confirm(struct handshake *h, time_ns now)
 
 	if (!reply_timely(h, now) || frame_confirm_decode(h->input, h->input_have, &confirm) < 0) {
 		fail_aloud(h, REASON_PROTOCOL_ERROR, 0);
-	} else if (!proof_right(h, true, confirm.mac)) {
+	} else if (!proof_right(&h->proof, h->offer.secret, true, confirm.mac)) {
 		fail_aloud(h, REASON_PROOF_FAILED, 0);
 	} else {
 		h->proved = true;
@@ -459,10 +325,8 @@ static void got_payload(struct handshake *h, time_ns now)
 {
 	switch (h->header.type) {
 	case FRAME_HELLO:
-		got_hello(h);
-		break;
 	case FRAME_JOIN:
-		got_join(h);
+		got_offer(h);
 		break;
 	case FRAME_ACCEPT:
 		got_accept(h, now);
@@ -540,8 +404,8 @@ void handshake_admit(struct handshake *h, const uint8_t *secret, const uint8_t n
 	/* Once without the proof, which covers it, and again with the proof. */
 	out = write_next(h, HANDSHAKE_IN_PROGRESS);
 	frame_accept_encode(out, write_room(h), &accept);
-	keep_accept(h, out + FRAME_HEADER_BYTES);
-	compute_proof(h, false, accept.mac);
+	proof_keep_accept(&h->proof, out + FRAME_HEADER_BYTES);
+	proof_compute(&h->proof, h->offer.secret, false, accept.mac);
 	wrote_frame(h, frame_accept_encode(out, write_room(h), &accept));
 
 	h->state = HANDSHAKE_IN_PROGRESS;

@@ -22,6 +22,8 @@
 
 #include "core/frame.h"
 #include "core/limits.h"
+#include "core/offer.h"
+#include "core/proof.h"
 #include "core/reason.h"
 
 struct protocol_versions {
@@ -42,23 +44,6 @@ enum handshake_state {
 	HANDSHAKE_ACCEPTED,
 	HANDSHAKE_DONE,
 	HANDSHAKE_FAILED,
-};
-
-/* What the dialler asks. The fields marked H travel in HELLO only, J in JOIN only. */
-struct handshake_offer {
-	bool join;
-	uint8_t id[SESSION_ID_BYTES];
-	uint8_t secret[SECRET_BYTES];           /* H; the dialler needs it for a JOIN too */
-	uint16_t path_id;
-	uint8_t carrier;
-	uint8_t kind;                           /* H; an ACCEPT of another kind is a failure */
-	uint8_t mode;                           /* H */
-	uint64_t receive_limit;                 /* H */
-	uint16_t range_credit;                  /* H */
-	uint32_t resume_timeout_ms;             /* H */
-	uint32_t orphan_timeout_ms;             /* H */
-	uint16_t replaces;                      /* J */
-	bool resume;                            /* J */
 };
 
 /* What the acceptor declares. */
@@ -92,11 +77,8 @@ struct handshake {
 	struct protocol_versions own;
 	struct handshake_offer offer;           /* own or parsed; the secret in use is in it */
 	struct handshake_peer peer;
+	struct proof proof;
 	struct handshake_failure failure;
-
-	/* The proofs' input: payloads as on the wire, zeros where the secret and the MAC stand. */
-	uint8_t offer_payload[FRAME_HELLO_BYTES];
-	uint8_t accept_payload[FRAME_ACCEPT_BYTES];
 
 	/* Reading: one preamble, header or payload at a time. input_want 0: nothing. */
 	uint8_t reading;                        /* enum reading, handshake.c */

@@ -15,6 +15,8 @@ typedef int64_t time_ns;
 
 /* Memory: the driver lends blocks of this one size. */
 #define BLOCK_BYTES 65536u
+/* Either window of a session that can be saved. */
+#define SAVE_WINDOW_MAX (UINT64_C(1) << 30)
 /* Spare ones that a session at work has: what one reading of scattered chunks can need. */
 #define STOCK_BLOCKS 16u
 

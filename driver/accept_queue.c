@@ -17,6 +17,7 @@
 
 #define RETRY_FIRST_NS (2 * NS_PER_MS)
 #define RETRY_MOST_NS  (100 * NS_PER_MS)
+#define PROBE_NS       NS_PER_S         /* without inotify: whether it is closed is asked this often */
 
 struct delivery {
 	struct delivery *next;
@@ -34,8 +35,9 @@ struct accept_queue {
 	struct engine *engine;
 	struct accept_queue_config config;
 	int path_fd;
-	int notify_fd;                  /* -1: closing is found out by the next connect */
+	int notify_fd;                  /* -1: closing is found out by asking now and then */
 	struct watch notify;
+	struct timer probe;
 	struct delivery *waiting, **waiting_end;
 	unsigned waiting_count;
 	struct timer retry;
@@ -92,8 +94,20 @@ static void notified(struct watch *w, uint32_t events)
 	} news;
 
 	(void)events;
-	if (read(q->notify_fd, news.bytes, sizeof news.bytes) > 0 && (news.event.mask & IN_DELETE_SELF))
+	ssize_t n = read(q->notify_fd, news.bytes, sizeof news.bytes);
+	if (n > 0 && (news.event.mask & IN_DELETE_SELF))
 		queue_closed(q);
+	else if (n < 0 && errno != EAGAIN)      /* the event comes once: it may have been that */
+		timer_start(q->engine, &q->probe, engine_now(q->engine) + PROBE_NS);
+}
+
+static void stop_watching(struct accept_queue *q)
+{
+	if (q->notify_fd < 0)
+		return;
+	watch_stop(q->engine, &q->notify);
+	close(q->notify_fd);
+	q->notify_fd = -1;
 }
 
 /* Event of the closing; without it (a limit of inotify, no hard links here) it goes as well, later. */
@@ -103,10 +117,16 @@ static void watch_closing(struct accept_queue *q, const struct names *n)
 	if (q->notify_fd < 0)
 		return;
 	if (inotify_add_watch(q->notify_fd, n->second, IN_DELETE_SELF) < 0 ||
-	    watch_start(q->engine, &q->notify, q->notify_fd, EPOLLIN, notified) < 0) {
-		close(q->notify_fd);
-		q->notify_fd = -1;
-	}
+	    watch_start(q->engine, &q->notify, q->notify_fd, EPOLLIN, notified) < 0)
+		stop_watching(q);
+}
+
+static void probe_expired(struct timer *t, time_ns now)
+{
+	struct accept_queue *q = container_of(t, struct accept_queue, probe);
+
+	if (accept_queue_open(q))
+		timer_start(q->engine, &q->probe, now + PROBE_NS);
 }
 
 static int open_listening(struct accept_queue *q, int fd, struct failure *failure)
@@ -126,9 +146,15 @@ static int open_listening(struct accept_queue *q, int fd, struct failure *failur
 		error = -errno;
 	if (error == 0 && linked)
 		watch_closing(q, &n);
-	unlink(n.first.sun_path);
-	unlink(n.second);
+	bool removed = unlink(n.first.sun_path) == 0;
+	if (linked)
+		removed = unlink(n.second) == 0 && removed;
 	rmdir(n.directory);
+	/* A name that stays keeps the event from coming. */
+	if (!removed)
+		stop_watching(q);
+	if (error == 0 && q->notify_fd < 0)
+		error = timer_start(q->engine, &q->probe, engine_now(q->engine) + PROBE_NS);
 	return error < 0 ? failure_system(failure, -error, "the listening descriptor in %s", n.directory) : 0;
 }
 
@@ -151,6 +177,7 @@ int accept_queue_new(struct engine *e, const struct accept_queue_config *config,
 	q->path_fd = q->notify_fd = -1;
 	q->waiting_end = &q->waiting;
 	q->retry.expired = retry_expired;
+	q->probe.expired = probe_expired;
 	q->retry_ns = RETRY_FIRST_NS;
 	q->closing.run = run_closing;
 	int error = open_listening(q, fd, failure);
@@ -279,11 +306,9 @@ void accept_queue_free(struct accept_queue *q)
 		drop_first(q);
 	}
 	timer_stop(q->engine, &q->retry);
+	timer_stop(q->engine, &q->probe);
 	engine_unpost(q->engine, &q->closing);
-	if (q->notify_fd >= 0) {
-		watch_stop(q->engine, &q->notify);
-		close(q->notify_fd);
-	}
+	stop_watching(q);
 	if (q->path_fd >= 0)
 		close(q->path_fd);
 	free(q);

@@ -41,6 +41,17 @@ static bool name_character(char c)
 	       c == '-' || c == '.' || c == '_';
 }
 
+/* What stands after % in an address: an interface, or its number. */
+static bool is_scope(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] <= ' ' || text[i] > '~' || strchr("/%[],", text[i]))
+			return false;
+	return length > 0 && length < IF_NAMESIZE;
+}
+
 /* True for an IPv6 address in digits, with or without an interface after %. */
 static bool is_ipv6(const char *host)
 {
@@ -51,7 +62,7 @@ static bool is_ipv6(const char *host)
 
 	if (length >= sizeof digits)
 		return false;
-	if (scope && (scope[1] == 0 || strlen(scope + 1) >= IF_NAMESIZE))
+	if (scope && !is_scope(scope + 1))
 		return false;
 	memcpy(digits, host, length);
 	digits[length] = 0;

@@ -112,7 +112,7 @@ struct endpoint {
 
 /*
  * Makes the session and enters it into the table: 0, -ENOMEM, -EEXIST (that id and role live here).
- * The face is opened by whoever wants one (api.c for dials, accept_queue.c for listeners).
+ * The face is opened by whoever wants one (api_dial.c for dials, accept_queue.c for listeners).
  */
 int endpoint_new(struct engine *e, const struct endpoint_config *config, struct endpoint **out);
 

@@ -87,7 +87,7 @@ struct watch_slot {
 
 struct endpoints;               /* endpoint.c: the table of sessions */
 struct changes;                 /* changes.c: news from netlink */
-struct listeners;               /* listen.c */
+struct listeners;               /* listener.h */
 struct lobby;                   /* lobby.c */
 struct control;                 /* control.c */
 

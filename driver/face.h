@@ -9,6 +9,7 @@
 
 #include "core/record.h"
 #include "driver/engine.h"
+#include "driver/parcel.h"
 #include "driver/primer.h"
 
 /* The largest message that a descriptor may be given; the system's socket buffers may set a lower limit. */
@@ -19,15 +20,6 @@ enum face_kind {
 	FACE_SOCKET,            /* a descriptor: bytes go through a kernel socket */
 	FACE_COPY,              /* a handle: hawser_send and hawser_recv copy them */
 	FACE_GONE,              /* the program closed it */
-};
-
-/* Bytes on their way between a packet and a record. */
-struct parcel {
-	uint8_t *bytes;
-	size_t capacity, length;
-	size_t at;              /* from the program: so much is in the session already */
-	/* to the program: the message is complete, the packet is to be sent */
-	bool whole;
 };
 
 /*
@@ -44,8 +36,7 @@ struct face {
 	int fd;                         /* the engine's end; -1: closed */
 	struct watch watch;
 	bool readable, writable;        /* edges seen, not used up */
-	bool stale;                     /* the head of the receive queue has been forwarded */
-	size_t stale_bytes;
+	size_t stale_bytes;             /* at the head of the receive queue: have been forwarded */
 	time_ns bulk_at;                /* the last large write came; 0: it has been looked at */
 	bool shut;                      /* the program writes no more (shutdown or close) */
 	bool deaf;                      /* the program reads no more */

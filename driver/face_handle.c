@@ -30,6 +30,12 @@ void face_handle_adopted(struct endpoint *ep)
 	pthread_mutex_unlock(&ep->lock);
 }
 
+/* Nothing more is there, or the direction is over. Any other error would leave bytes behind. */
+static int collected(ssize_t got)
+{
+	return got == 0 || errno == EAGAIN || errno == ECONNRESET ? 0 : -errno;
+}
+
 int face_handle_collect(struct hawser *h)
 {
 	struct early **end = &h->early;
@@ -40,14 +46,16 @@ int face_handle_collect(struct hawser *h)
 		ssize_t length = messages ? recv(h->fd, &none, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT) :
 					    65536;
 		if (length <= 0)
-			return 0;
+			return collected(length);
 		struct early *early = malloc(sizeof *early + (size_t)length);
 		if (!early)
 			return -ENOMEM;
 		length = recv(h->fd, early->bytes, (size_t)length, MSG_DONTWAIT);
 		if (length <= 0) {
+			int error = collected(length);
+
 			free(early);
-			return 0;
+			return error;
 		}
 		early->next = NULL;
 		early->length = (size_t)length;

@@ -28,7 +28,7 @@ void face_handle_adopt(struct endpoint *ep);
 /* Engine thread, when what the program had written before is taken. */
 void face_handle_adopted(struct endpoint *ep);
 
-/* The program's thread: takes out of h->fd what had been put into it. 0 or -ENOMEM. */
+/* The program's thread: takes out of h->fd what had been put into it. 0 or -errno. */
 int face_handle_collect(struct hawser *h);
 /* The program's thread, after that: from now on the descriptor is the notifier. */
 void face_handle_begin(struct hawser *h);

@@ -7,14 +7,6 @@
 #include "driver/failure.h"
 #include "driver/options.h"
 
-/* Carriers whose handshake is not done, of all listeners: above this the oldest one goes. */
-#define GUESTS_MAX           256u
-#define GUEST_PATIENCE_NS    (10 * NS_PER_S)
-/* JOINs of one session in a second; more are told to come later. */
-#define JOINS_PER_SECOND_MAX 64u
-/* Sessions that wait for the program's accept(2) beyond its backlog; further HELLOs are refused. */
-#define WAITING_MAX          128u
-
 /*
  * Engine thread; never blocks: addresses in digits, or localhost. *program_fd is the descriptor for the
  * program. 0, or -errno with words in failure: -EINVAL, -EACCES (beyond loopback without the option

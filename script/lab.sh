@@ -337,3 +337,18 @@ lab_readdress() { # INDEX a|b LAST
 	echo "$3" >"$LAB_DIR/$1.$2"
 	lab_host_configure "$1" a && lab_host_configure "$1" b
 }
+
+# A host's routes to a network; its addresses and the device stay.
+lab_route() { # INDEX deleted|restored [a|b]
+	local host="${3:-a}"
+	if [ "$2" = restored ]; then
+		ip -n "$LAB_NAME-$host" route replace "10.77.$1.0/24" dev "net$1" proto kernel \
+			scope link src "10.77.$1.$(cat "$LAB_DIR/$1.$host")" &&
+			ip -n "$LAB_NAME-$host" -6 route replace "fd77:$1::/64" dev "net$1" \
+				proto kernel metric 256 || return 1
+		lab_host_configure "$1" "$host"
+	else
+		ip -n "$LAB_NAME-$host" route del "10.77.$1.0/24" dev "net$1" &&
+			ip -n "$LAB_NAME-$host" -6 route del "fd77:$1::/64" dev "net$1"
+	fi
+}

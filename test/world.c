@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "core/save.h"
 #include "test/test.h"
 
 #define PIPE_BYTES (8u << 20)
@@ -112,6 +113,20 @@ static void drop_link(struct world *w, struct world_link *link)
 	link->up = false;
 }
 
+/* Everything of the session goes but its image. */
+static void free_session(struct world_host *host)
+{
+	void *block;
+
+	session_fini(host->session);
+	while ((block = session_reclaim(host->session)) != NULL) {
+		free(block);
+		host->blocks--;
+	}
+	CHECK_EQ(host->blocks, 0);
+	free(host->memory);
+}
+
 void world_free(struct world *w)
 {
 	for (unsigned i = 0; i < w->links; i++) {
@@ -119,17 +134,8 @@ void world_free(struct world *w)
 		free(w->link[i].pipe[0].bytes);
 		free(w->link[i].pipe[1].bytes);
 	}
-	for (unsigned i = 0; i < 2; i++) {
-		void *block;
-
-		session_fini(w->host[i].session);
-		while ((block = session_reclaim(w->host[i].session)) != NULL) {
-			free(block);
-			w->host[i].blocks--;
-		}
-		CHECK_EQ(w->host[i].blocks, 0);
-		free(w->host[i].memory);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		free_session(&w->host[i]);
 	free(w);
 }
 
@@ -200,6 +206,47 @@ void world_break(struct world *w, unsigned index, bool ended)
 	for (unsigned i = 0; link->up && i < 2; i++)
 		session_path_lost(w->host[i].session, &link->path[i], REASON_PATH_RESET, ended, w->now);
 	drop_link(w, link);
+	world_wake(w);
+}
+
+static void load_session(struct world_host *host, const uint8_t *image, size_t length, time_ns now)
+{
+	struct session_saved saved;
+	struct stock lent;
+
+	CHECK_EQ(session_saved(image, length, &saved), 0);
+	host->memory = malloc(session_bytes(&saved.config));
+	CHECK(host->memory != NULL);
+	stock_init(&lent);
+	for (unsigned i = 0; i < saved.blocks; i++) {
+		void *block = malloc(BLOCK_BYTES);
+
+		CHECK(block != NULL);
+		stock_lend(&lent, block);
+		host->blocks++;
+	}
+	CHECK_EQ(session_load(host->memory, image, length, &lent, now, &host->session), 0);
+}
+
+void world_restart(struct world *w, unsigned index, time_ns away_ns)
+{
+	struct world_host *host = &w->host[index];
+	size_t length = session_save_bytes(host->session);
+	bool redials = w->redial, stopped = host->stopped;
+	uint8_t *image = malloc(length);
+
+	CHECK(image != NULL);
+	CHECK_EQ(session_save(host->session, image, length, w->now), length);
+	host->stopped = true;
+	w->redial = false;
+	world_run(w, w->now + away_ns, NULL);
+	for (unsigned i = 0; i < w->links; i++)
+		world_break(w, i, false);
+	free_session(host);
+	load_session(host, image, length, w->now);
+	free(image);
+	host->stopped = stopped;
+	w->redial = redials;
 	world_wake(w);
 }
 

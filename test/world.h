@@ -82,6 +82,11 @@ void world_cut(struct world *w, unsigned link, bool cut);
 void world_mute(struct world *w, unsigned link, unsigned from, bool mute);
 /* Something was changed by hand. */
 void world_wake(struct world *w);
+/*
+ * The host is saved, is away for so long, and is loaded: its carriers then break. What was under way
+ * to the peer still arrives meanwhile, and what the peer sends is lost.
+ */
+void world_restart(struct world *w, unsigned host, time_ns away_ns);
 /* The carrier breaks at both ends. */
 void world_break(struct world *w, unsigned link, bool ended);
 /* Runs until done(w) or the time; true when done. */

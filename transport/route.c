@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ANSWER_MAX 4096u
+#define ERRNO_MAX  4095        /* the kernel's own bound */
 
 struct question {
 	struct nlmsghdr header;
@@ -66,25 +67,53 @@ static void ask(struct question *question, const struct sockaddr_storage *remote
 		put(question, RTA_OIF, &interface_index, sizeof interface_index);
 }
 
-static int read_answer(struct route_answer *out, struct nlmsghdr *header, size_t length)
+/* The next attribute of [at, at + left), moved past; NULL: none that is whole. */
+static const struct rtattr *next_attribute(const uint8_t **at, size_t *left)
 {
+	const struct rtattr *attribute = (const struct rtattr *)(const void *)*at;
+	size_t step;
+
+	if (*left < sizeof *attribute || attribute->rta_len < sizeof *attribute || attribute->rta_len > *left)
+		return NULL;
+	step = RTA_ALIGN(attribute->rta_len);
+	step = step < *left ? step : *left;
+	*at += step;
+	*left -= step;
+	return attribute;
+}
+
+/* The errno of a refusal; -EIO when what is there is none. */
+static int read_refusal(const struct nlmsghdr *header)
+{
+	const struct nlmsgerr *refusal = NLMSG_DATA(header);
+
+	if (header->nlmsg_len < NLMSG_LENGTH(sizeof *refusal))
+		return -EIO;
+	return refusal->error < 0 && refusal->error >= -ERRNO_MAX ? refusal->error : -EIO;
+}
+
+int route_read(struct route_answer *out, const void *bytes, size_t length)
+{
+	const struct nlmsghdr *header = bytes;
+	const struct rtmsg *route = NLMSG_DATA(header);
 	struct route_answer answer = { 0 };
-	struct rtmsg *route = NLMSG_DATA(header);
-	struct rtattr *attribute = RTM_RTA(route);
+	const struct rtattr *attribute;
+	const uint8_t *at;
 	size_t left;
 
 	if (!NLMSG_OK(header, length))
 		return -EIO;
 	if (header->nlmsg_type == NLMSG_ERROR)
-		return ((struct nlmsgerr *)NLMSG_DATA(header))->error;
+		return read_refusal(header);
 	if (header->nlmsg_type != RTM_NEWROUTE || header->nlmsg_len < NLMSG_LENGTH(sizeof *route))
 		return -EIO;
 	if (route->rtm_type != RTN_UNICAST && route->rtm_type != RTN_LOCAL)
 		return -ENETUNREACH;
 	answer.local = route->rtm_type == RTN_LOCAL;
 	left = header->nlmsg_len - NLMSG_LENGTH(sizeof *route);
-	for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) {
-		if (attribute->rta_type == RTA_OIF)
+	at = (const uint8_t *)bytes + NLMSG_LENGTH(sizeof *route);
+	while ((attribute = next_attribute(&at, &left))) {
+		if (attribute->rta_type == RTA_OIF && RTA_PAYLOAD(attribute) >= sizeof(uint32_t))
 			memcpy(&answer.interface_index, RTA_DATA(attribute), sizeof(uint32_t));
 		if (attribute->rta_type == RTA_GATEWAY || attribute->rta_type == RTA_VIA)
 			answer.gateway = true;
@@ -113,7 +142,7 @@ int route_ask(struct route_answer *out, const struct sockaddr_storage *remote,
 	length = send(fd, &question, question.header.nlmsg_len, 0);
 	if (length >= 0)
 		length = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
-	err = length < 0 ? -errno : read_answer(out, &answer.header, (size_t)length);
+	err = length < 0 ? -errno : route_read(out, &answer, (size_t)length);
 	close(fd);
 	return err;
 }

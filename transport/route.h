@@ -7,6 +7,7 @@
 #define HAWSER_TRANSPORT_ROUTE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 struct route_answer {
@@ -22,5 +23,11 @@ struct route_answer {
  */
 int route_ask(struct route_answer *out, const struct sockaddr_storage *remote,
 	      const struct sockaddr_storage *local, unsigned interface_index);
+
+/*
+ * What the kernel said, at an address aligned for its structures: as route_ask; -EIO when it answers
+ * no question of a route. On failure *out is untouched.
+ */
+int route_read(struct route_answer *out, const void *bytes, size_t length);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "test/lab/link_control.h"
 #include "test/lab/link_device.h"
+#include "test/lab/link_flows.h"
 #include "sim/link_model.h"
 #include "test/lab/link_reset.h"
 #include "test/lab/link_settings.h"
@@ -55,6 +56,9 @@ struct link {
 	unsigned mtu;
 	uint64_t seed;
 	bool resets_tcp;
+	struct link_flows flows;
+	uint32_t packet_bytes_max; /* larger packets vanish; 0: none do */
+	uint64_t swallowed_packets; /* by either of the two above */
 	time_ns round_ns;      /* least time between two rounds */
 	time_ns last_round_ns; /* when the last one began */
 };
@@ -76,7 +80,9 @@ static void usage(void)
 	      "A value X/Y is X from A to B and Y from B to A. Delay is one way. The queue defaults to\n"
 	      "rate * max(50 ms, 4 * delay). Prints \"ready\" (to the given descriptor, else stdout).\n"
 	      "Commands: cut [a|b], heal, reset, carrier a|b up|down, rate, delay, jitter, loss, queue,\n"
-	      "reorder VALUE, stats. \"a\" is A to B. reset answers TCP with RST until heal.\n", stderr);
+	      "reorder VALUE, size BYTES|-, forget SECONDS|-, stats. \"a\" is A to B. reset answers TCP\n"
+	      "with RST until heal. size drops larger packets silently. forget drops silently what belongs\n"
+	      "to a TCP connection that was idle for longer.\n", stderr);
 }
 
 static time_ns clock_now(void)
@@ -118,6 +124,12 @@ static void device_write(int device, const uint8_t *packet, size_t bytes)
 		perror("link: write");
 }
 
+static bool is_swallowed(struct link *link, const uint8_t *packet, uint32_t bytes)
+{
+	return (link->packet_bytes_max > 0 && bytes > link->packet_bytes_max) ||
+	       !link_flows_pass(&link->flows, clock_now(), packet, bytes);
+}
+
 static void packet_take_in(struct link *link, int direction, uint8_t *packet, uint32_t bytes)
 {
 	uint8_t reset[LINK_RESET_BYTES_MAX];
@@ -127,6 +139,8 @@ static void packet_take_in(struct link *link, int direction, uint8_t *packet, ui
 
 		if (reset_bytes > 0)
 			device_write(link->device[direction], reset, reset_bytes);
+	} else if (is_swallowed(link, packet, bytes)) {
+		link->swallowed_packets++;
 	} else if (link_model_send(&link->model[direction], clock_now(), packet, bytes)) {
 		return;
 	}
@@ -199,6 +213,37 @@ static int carrier_command(struct link *link, const char *which, const char *sta
 	return link_device_carrier(link->device[side], is_up);
 }
 
+/* A whole number within [1, limit], or "-", which is 0. */
+static int count_parse(const char *text, uint64_t limit, uint64_t *count)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	if (strcmp(text, "-") == 0)
+		value = 0;
+	else if (*end != '\0' || value == 0 || value > limit)
+		return -EINVAL;
+	*count = value;
+	return 0;
+}
+
+/* What a middlebox does to packets; 1 when the command is none of those. */
+static int meddle_command(struct link *link, const char *word, const char *value)
+{
+	bool is_size = strcmp(word, "size") == 0;
+	uint64_t count;
+
+	if (!is_size && strcmp(word, "forget") != 0)
+		return 1;
+	if (!value || count_parse(value, UINT64_C(1000000), &count) < 0)
+		return -EINVAL;
+	if (is_size)
+		link->packet_bytes_max = (uint32_t)count;
+	else
+		link->flows.idle_ns_max = (time_ns)count * NS_PER_S;
+	return 0;
+}
+
 /* Fills in what follows from the settings. */
 static void settings_finish(struct link *link)
 {
@@ -228,9 +273,13 @@ static int command_run(struct link *link, char *command)
 	const char *word = strtok_r(command, " \t", &rest);
 	const char *first = word ? strtok_r(NULL, " \t", &rest) : NULL;
 	const char *second = first ? strtok_r(NULL, " \t", &rest) : NULL;
+	int error;
 
 	if (!word)
 		return 0;
+	error = meddle_command(link, word, first);
+	if (error <= 0)
+		return error;
 	if (strcmp(word, "cut") == 0)
 		return cut_command(link, first);
 	if (strcmp(word, "carrier") == 0)
@@ -274,7 +323,8 @@ static void stats_print(const struct link *link, char *text, size_t capacity)
 			(long long)(transmitted ? (uint64_t)counts->waited_ns / transmitted / 1000 : 0),
 			(long long)(counts->waited_max_ns / NS_PER_US));
 	}
-	snprintf(text + used, capacity - used, "ok");
+	snprintf(text + used, capacity - used, "swallowed %llu\nok",
+		 (unsigned long long)link->swallowed_packets);
 }
 
 static void message_answer(void *context, char *message, char *answer, size_t capacity)

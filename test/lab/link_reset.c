@@ -10,8 +10,7 @@
 
 #define HOP_LIMIT 64
 
-/* The TCP header's offset, or 0. */
-static size_t tcp_offset(const uint8_t *packet, size_t bytes)
+size_t link_tcp_offset(const uint8_t *packet, size_t bytes)
 {
 	size_t offset = 0;
 
@@ -24,7 +23,7 @@ static size_t tcp_offset(const uint8_t *packet, size_t bytes)
 
 bool link_packet_is_tcp(const uint8_t *packet, size_t bytes)
 {
-	return tcp_offset(packet, bytes) != 0;
+	return link_tcp_offset(packet, bytes) != 0;
 }
 
 static uint32_t sum_add(uint32_t sum, const uint8_t *bytes, size_t length)
@@ -56,7 +55,7 @@ static struct tcphdr tcp_answer(const struct tcphdr *from, uint32_t payload_byte
 
 size_t link_reset_make(const uint8_t *packet, size_t bytes, uint8_t reply[LINK_RESET_BYTES_MAX])
 {
-	size_t offset = tcp_offset(packet, bytes);
+	size_t offset = link_tcp_offset(packet, bytes);
 	bool is_6 = offset != 0 && packet[0] >> 4 == 6;
 	size_t head_bytes = is_6 ? 40 : 20, source = is_6 ? 8 : 12, address_bytes = is_6 ? 16 : 4;
 	struct tcphdr from, reset;

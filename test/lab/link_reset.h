@@ -9,6 +9,8 @@
 
 #define LINK_RESET_BYTES_MAX 60
 
+/* Where the TCP header begins; 0: there is no whole one. */
+size_t link_tcp_offset(const uint8_t *packet, size_t bytes);
 bool link_packet_is_tcp(const uint8_t *packet, size_t bytes);
 
 /* Writes the answer (IPv4 or IPv6, as the packet) and returns its length; 0 when none is due: the

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dialling and listening: what the engine makes comes to the program as a descriptor. */
+#include "driver/api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "driver/call.h"
+#include "driver/control.h"
+#include "driver/dial.h"
+#include "driver/face_descriptor.h"
+#include "driver/face_handle.h"
+#include "driver/handover.h"
+#include "driver/listen.h"
+#include "driver/primer.h"
+
+struct dial_call {
+	struct call call;
+	const char *address;
+	struct options options;
+	bool handle;
+	struct handover handover;
+	struct endpoint *endpoint;      /* a handle's, held */
+	struct endpoint_wait wait;
+};
+
+/* The session, dialling or live, gets its face, whose other end goes to the caller. */
+static void give_face(struct dial_call *d, struct endpoint *ep)
+{
+	int fd;
+	int error = face_descriptor_open(ep, &fd, &d->call.failure);
+
+	if (error == 0)
+		error = handover_send(&d->handover, fd, &d->call.failure);
+	else
+		endpoint_abort(ep, REASON_ABORTED);
+	if (error == 0 && d->handle) {
+		face_handle_adopt(ep);
+		face_handle_adopted(ep);
+		endpoint_hold(ep);
+		d->endpoint = ep;
+	}
+	call_done(&d->call, error);
+}
+
+static void dialled(struct endpoint_wait *w, int result)
+{
+	struct dial_call *d = container_of(w, struct dial_call, wait);
+	struct endpoint *ep = w->endpoint;
+
+	if (result == 0) {
+		give_face(d, ep);
+		return;
+	}
+	d->call.failure = ep->failure;
+	call_done(&d->call, result);
+}
+
+static void run_dial(struct engine *e, struct call *c)
+{
+	struct dial_call *d = container_of(c, struct dial_call, call);
+	struct endpoint *ep;
+
+	control_start(e);
+	int error = dial_begin(e, d->address, &d->options, &ep, &c->failure);
+	if (error < 0)
+		call_done(c, error);
+	else if (d->options.nonblock)
+		give_face(d, ep);
+	else
+		endpoint_wait(ep, &d->wait, ENDPOINT_ESTABLISHED, TIME_NEVER, dialled);
+}
+
+/* Has `run` make a descriptor, which comes by way of the handover. It, or -errno with words. */
+static int fetch_descriptor(struct engine *e, struct call *call, struct handover *handover,
+			    void (*run)(struct engine *e, struct call *c), struct failure *failure)
+{
+	int fd = handover_open(handover, e, failure);
+
+	if (fd < 0)
+		return fd;
+	fd = call_run(e, call, run);
+	if (fd < 0)
+		*failure = call->failure;
+	else
+		fd = handover_take(handover, failure);
+	handover_close(handover);
+	return fd;
+}
+
+int api_dial(const char *address, const hawser_options *options, struct endpoint **handle)
+{
+	struct dial_call d = { .address = address, .handle = handle != NULL };
+	struct engine *e = api_engine();
+	struct failure failure = { 0 };
+
+	if (!e)
+		return -1;
+	if (!address)
+		return api_fail_naming(-EINVAL, "hawser_dial: no address");
+	api_take_options(&d.options, options);
+	int fd = fetch_descriptor(e, &d.call, &d.handover, run_dial, &failure);
+	if (fd < 0 && d.endpoint)
+		api_let_go(d.endpoint);
+	if (fd < 0)
+		return api_fail(fd, &failure);
+	if (handle)
+		*handle = d.endpoint;
+	return fd;
+}
+
+int hawser_dial(const char *address, const hawser_options *options)
+{
+	return api_dial(address, options, NULL);
+}
+
+struct listen_call {
+	struct call call;
+	const char *address;
+	struct options options;
+	struct handover handover;
+};
+
+static void run_listen(struct engine *e, struct call *c)
+{
+	struct listen_call *l = container_of(c, struct listen_call, call);
+	int fd;
+
+	control_start(e);
+	int error = listen_begin(e, l->address, &l->options, &fd, &c->failure);
+	if (error == 0)
+		error = handover_send(&l->handover, fd, &c->failure);
+	call_done(c, error);
+}
+
+int hawser_listen(const char *address, const hawser_options *options)
+{
+	struct engine *e = api_engine();
+	struct listen_call l = { .address = address };
+	struct failure failure = { 0 };
+
+	if (!e)
+		return -1;
+	if (!address)
+		return api_fail_naming(-EINVAL, "hawser_listen: no address");
+	api_take_options(&l.options, options);
+	int error = primer_start(e);
+	if (error < 0)
+		return api_fail_naming(error, "starting a thread");
+	int fd = fetch_descriptor(e, &l.call, &l.handover, run_listen, &failure);
+	return fd < 0 ? api_fail(fd, &failure) : fd;
+}
+
+int hawser_port(int listening_fd)
+{
+	struct sockaddr_un address = { 0 };
+	socklen_t length = sizeof address;
+	char *end;
+
+	if (getsockname(listening_fd, (struct sockaddr *)&address, &length) < 0)
+		return api_fail_naming(-errno, "hawser_port");
+	const char *at = address.sun_family == AF_UNIX ? strstr(address.sun_path, "/port-") : NULL;
+	unsigned long port = at ? strtoul(at + 6, &end, 10) : 0;
+	if (!at || end == at + 6 || *end || port > 65535 || !strstr(address.sun_path, "/hawser-"))
+		return api_fail_naming(-ENOTSOCK, "hawser_port: not a listening descriptor of hawser");
+	return (int)port;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handles: made, used and closed. */
+#include "driver/api.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "driver/call.h"
+#include "driver/face_descriptor.h"
+#include "driver/face_handle.h"
+#include "driver/name.h"
+
+struct let_go {
+	struct call call;
+	struct endpoint *endpoint;
+};
+
+static void run_let_go(struct engine *e, struct call *c)
+{
+	struct endpoint *ep = container_of(c, struct let_go, call)->endpoint;
+
+	(void)e;
+	pthread_mutex_lock(&ep->lock);
+	face_descriptor_close(ep);
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_closed(ep);
+	endpoint_release(ep);
+	call_done(c, 0);
+}
+
+void api_let_go(struct endpoint *ep)
+{
+	struct let_go l = { .endpoint = ep };
+
+	call_run(ep->engine, &l.call, run_let_go);
+}
+
+static hawser_t *handle_new(struct endpoint *ep, int fd)
+{
+	struct hawser *h = calloc(1, sizeof *h);
+
+	if (h) {
+		h->endpoint = ep;
+		h->fd = fd;
+		pthread_mutex_init(&h->sending, NULL);
+		pthread_mutex_init(&h->receiving, NULL);
+	}
+	return h;
+}
+
+hawser_t *hawser_open(const char *address, const hawser_options *options)
+{
+	struct endpoint *ep;
+	int fd = api_dial(address, options, &ep);
+
+	if (fd < 0)
+		return NULL;
+	hawser_t *h = handle_new(ep, fd);
+	if (h) {
+		face_handle_begin(h);
+		return h;
+	}
+	api_let_go(ep);
+	close(fd);
+	api_fail(-ENOMEM, NULL);
+	return NULL;
+}
+
+struct adopt_call {
+	struct call call;
+	struct name name;
+	struct endpoint *endpoint;
+	struct endpoint_wait wait;
+};
+
+static void adopted(struct endpoint_wait *w, int result)
+{
+	struct adopt_call *a = container_of(w, struct adopt_call, wait);
+
+	(void)result;
+	face_handle_adopted(w->endpoint);
+	call_done(&a->call, 0);
+}
+
+static void run_adopt(struct engine *e, struct call *c)
+{
+	struct adopt_call *a = container_of(c, struct adopt_call, call);
+	struct endpoint *ep = endpoint_find_any(e, a->name.id, a->name.dialler);
+
+	if (!ep) {
+		call_done(c, -ENOTCONN);
+	} else if (ep->face.kind != FACE_SOCKET) {
+		call_done(c, failure_set(&c->failure, EINVAL, "this session is a handle already, or closed"));
+	} else {
+		endpoint_hold(ep);
+		a->endpoint = ep;
+		face_handle_adopt(ep);
+		endpoint_wait(ep, &a->wait, ENDPOINT_INPUT_TAKEN, TIME_NEVER, adopted);
+	}
+}
+
+hawser_t *hawser_handle(int fd)
+{
+	struct adopt_call a = { .endpoint = NULL };
+	int error = name_of_descriptor(&a.name, fd);
+	struct engine *e = engine_running();
+
+	if (error == 0 && (!e || a.name.pid != getpid()))
+		error = -ENOTCONN;
+	if (error == 0) {
+		error = call_run(e, &a.call, run_adopt);
+		if (error < 0) {
+			api_fail(error, &a.call.failure);
+			return NULL;
+		}
+	}
+	if (error < 0) {
+		api_fail_naming(error, "hawser_handle: not a session of this process");
+		return NULL;
+	}
+	hawser_t *h = handle_new(a.endpoint, fd);
+	if (h && face_handle_collect(h) == 0) {
+		face_handle_begin(h);
+		return h;
+	}
+	/* Bytes may have been taken out of the descriptor: the session cannot go on. */
+	hawser_abort(fd);
+	api_let_go(a.endpoint);
+	if (h)
+		face_handle_free_early(h);
+	free(h);
+	api_fail(-ENOMEM, NULL);
+	return NULL;
+}
+
+hawser_t *hawser_accept(int listening_fd)
+{
+	int fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		api_fail_naming(-errno, "hawser_accept");
+		return NULL;
+	}
+	hawser_t *h = hawser_handle(fd);
+	if (!h) {
+		int error = errno;
+
+		close(fd);
+		errno = error;
+	}
+	return h;
+}
+
+/* A handle is of use in the process that made it only. */
+static bool usable(const hawser_t *h)
+{
+	return h && engine_is_ours(h->endpoint->engine);
+}
+
+int hawser_close(hawser_t *h)
+{
+	if (!h)
+		return api_fail_naming(-EINVAL, "hawser_close");
+	if (usable(h))
+		api_let_go(h->endpoint);
+	close(h->fd);
+	face_handle_free_early(h);
+	pthread_mutex_destroy(&h->sending);
+	pthread_mutex_destroy(&h->receiving);
+	free(h);
+	return 0;
+}
+
+static ssize_t tell(hawser_t *h, ssize_t result, const char *what)
+{
+	struct failure failure = { 0 };
+
+	if (result >= 0)
+		return result;
+	if (result == -ECONNRESET && usable(h)) {
+		pthread_mutex_lock(&h->endpoint->lock);
+		failure = h->endpoint->failure;
+		pthread_mutex_unlock(&h->endpoint->lock);
+	}
+	if (!failure.text[0])
+		failure_system(&failure, (int)-result, "%s", what);
+	return api_fail((int)result, &failure);
+}
+
+ssize_t hawser_sendv(hawser_t *h, const struct iovec *iov, int count, int flags)
+{
+	return tell(h, usable(h) ? face_handle_send(h, iov, count, flags) : -ENOTCONN, "hawser_send");
+}
+
+ssize_t hawser_send(hawser_t *h, const void *data, size_t length, int flags)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = length };
+
+	return hawser_sendv(h, &iov, 1, flags);
+}
+
+ssize_t hawser_recvv(hawser_t *h, const struct iovec *iov, int count, int *flags)
+{
+	return tell(h, usable(h) ? face_handle_receive(h, iov, count, flags) : -ENOTCONN, "hawser_recv");
+}
+
+ssize_t hawser_recv(hawser_t *h, void *data, size_t size, int *flags)
+{
+	struct iovec iov = { .iov_base = data, .iov_len = size };
+
+	return hawser_recvv(h, &iov, 1, flags);
+}
+
+int hawser_shutdown(hawser_t *h)
+{
+	return (int)tell(h, usable(h) ? face_handle_shutdown(h) : -ENOTCONN, "hawser_shutdown");
+}
+
+int hawser_fd(hawser_t *h)
+{
+	return h ? h->fd : api_fail_naming(-EINVAL, "hawser_fd");
+}

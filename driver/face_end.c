@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the program's end comes to read as the session ended, and looks that are put off till later. */
+#include "driver/face_descriptor.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "driver/unread.h"
+
+#define RELEASE_WAIT_NS (5 * NS_PER_MS)         /* nothing new for so long: is the writer stuck? */
+#define READ_WAIT_NS    (50 * NS_PER_MS)        /* between two looks whether all packets were read */
+
+static bool all_arrived(struct endpoint *ep)
+{
+	struct session_figures figures;
+
+	session_figures(ep->session, &figures);
+	return figures.acknowledged == figures.written && unread_new_bytes(&ep->face) == 0 &&
+	       ep->face.in.length == 0;
+}
+
+void face_descriptor_reset(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+
+	if (f->fd < 0 || f->kind != FACE_SOCKET)
+		/* a handle's calls tell it; its notifier is closed when all is over */
+		return;
+	/* Nothing it writes goes anywhere: EPIPE, as after a reset of TCP. But one byte it has to write. */
+	if (!f->mute && unread_bytes(f) > 0) {
+		shutdown(f->fd, SHUT_RD);
+		f->mute = true;
+	}
+	f->input_ended = true;
+	/* All that the peer sent was read to its end, and all of ours arrived: a reset takes nothing away. */
+	f->complete = f->output_ended && all_arrived(ep);
+	/* What arrived before is read first; a part of a message is not. */
+	if (f->deaf || (session_readable(ep->session) == 0 && !f->out.whole))
+		f->ending = true;
+}
+
+static void look_again(struct timer *t, time_ns now)
+{
+	struct face *f = container_of(t, struct face, again);
+
+	(void)now;
+	endpoint_post(container_of(f, struct endpoint, face));
+}
+
+static void look_in(struct endpoint *ep, time_ns wait_ns)
+{
+	struct face *f = &ep->face;
+
+	f->again.expired = look_again;
+	timer_start(ep->engine, &f->again, clock_now() + wait_ns);
+}
+
+static void primed(struct primer_job *job)
+{
+	struct endpoint *ep = container_of(container_of(job, struct face, primer), struct endpoint, face);
+
+	ep->face.priming = false;
+	endpoint_post(ep);
+}
+
+/* Nothing is unread: has the program's own end write a byte. Tries again, less and less often. */
+static void prime(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+	time_ns wait_ns = f->prime_wait_ns ? f->prime_wait_ns : NS_PER_MS;
+
+	if (f->priming || timer_started(&f->again))
+		return;
+	f->prime_wait_ns = wait_ns * 4 < NS_PER_S ? wait_ns * 4 : NS_PER_S;
+	look_in(ep, wait_ns);
+	f->priming = primer_submit(ep->engine, &f->primer, f->fd, primed);
+}
+
+static bool all_read(const struct face *f)
+{
+	int bytes = 0;
+
+	return ioctl(f->fd, SIOCOUTQ, &bytes) < 0 || bytes == 0;
+}
+
+/* A reader of packets would get the error before what it was given: wait until it has read that. */
+static bool packets_unread(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+
+	if (!ep->messages || f->closed || all_read(f))
+		return false;
+	if (!timer_started(&f->again))
+		look_in(ep, READ_WAIT_NS);
+	return true;
+}
+
+static void settle_reset(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+
+	if (f->priming || packets_unread(ep))
+		return;
+	if (unread_bytes(f) == 0 && !f->closed) {
+		prime(ep);
+		return;
+	}
+	face_descriptor_close(ep);
+}
+
+/* A clean end: what is stale is taken off first, so that nothing unread turns it into a reset. */
+static void settle_clean(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+	char bytes[4096];
+
+	for (unsigned i = 0; i < FACE_TURN_PACKETS; i++)
+		if (recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
+			break;
+	face_descriptor_close(ep);
+}
+
+/* After a large write, with nothing new: looks in a while whether the writer sleeps. */
+static void settle_stale(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+	time_ns now = clock_now();
+
+	if (!f->bulk_at || f->stale_bytes == 0 || f->ending || f->input_ended)
+		return;
+	if (now - f->bulk_at >= RELEASE_WAIT_NS) {
+		f->bulk_at = 0;
+		unread_release(f);
+	} else if (!timer_started(&f->again)) {
+		look_in(ep, RELEASE_WAIT_NS);
+	}
+}
+
+void face_descriptor_settle(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+
+	if (f->fd < 0)
+		return;
+	/* The process exits: other holders of the descriptor read a reset when it is gone. */
+	if (f->kind == FACE_GONE && ep->stage == ENDPOINT_OVER && ep->last.state == SESSION_RESET)
+		return;
+	settle_stale(ep);
+	if (f->ending && !f->complete)
+		settle_reset(ep);
+	else if (f->ending || ep->stage == ENDPOINT_OVER)
+		settle_clean(ep);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The frame codec. Input: a preamble, or a header and its payload. What decodes must encode to the
+ * very same bytes, and what is refused must leave the output untouched.
+ */
+#include <errno.h>
+
+#include "core/frame.h"
+#include "fuzz/fuzz.h"
+
+#define FRAME_BYTES (FRAME_HEADER_BYTES + CONTROL_PAYLOAD_MAX)
+
+union frame {
+	struct frame_hello hello;
+	struct frame_join join;
+	struct frame_accept accept;
+	struct frame_confirm confirm;
+	struct frame_ack ack;
+	struct frame_ping ping;
+	struct frame_pong pong;
+	struct frame_mode mode;
+	struct frame_reset reset;
+	struct frame_close close;
+};
+
+static int decode(uint8_t type, const uint8_t *payload, size_t length, union frame *frame)
+{
+	switch (type) {
+	case FRAME_HELLO:
+		return frame_hello_decode(payload, length, &frame->hello);
+	case FRAME_JOIN:
+		return frame_join_decode(payload, length, &frame->join);
+	case FRAME_ACCEPT:
+		return frame_accept_decode(payload, length, &frame->accept);
+	case FRAME_CONFIRM:
+		return frame_confirm_decode(payload, length, &frame->confirm);
+	case FRAME_ACK:
+		return frame_ack_decode(payload, length, &frame->ack);
+	case FRAME_PING:
+		return frame_ping_decode(payload, length, &frame->ping);
+	case FRAME_PONG:
+		return frame_pong_decode(payload, length, &frame->pong);
+	case FRAME_MODE:
+		return frame_mode_decode(payload, length, &frame->mode);
+	case FRAME_RESET:
+		return frame_reset_decode(payload, length, &frame->reset);
+	default:
+		return frame_close_decode(payload, length, &frame->close);
+	}
+}
+
+static size_t encode(uint8_t type, uint8_t *out, size_t capacity, const union frame *frame)
+{
+	switch (type) {
+	case FRAME_HELLO:
+		return frame_hello_encode(out, capacity, &frame->hello);
+	case FRAME_JOIN:
+		return frame_join_encode(out, capacity, &frame->join);
+	case FRAME_ACCEPT:
+		return frame_accept_encode(out, capacity, &frame->accept);
+	case FRAME_CONFIRM:
+		return frame_confirm_encode(out, capacity, &frame->confirm);
+	case FRAME_ACK:
+		return frame_ack_encode(out, capacity, &frame->ack);
+	case FRAME_PING:
+		return frame_ping_encode(out, capacity, &frame->ping);
+	case FRAME_PONG:
+		return frame_pong_encode(out, capacity, &frame->pong);
+	case FRAME_MODE:
+		return frame_mode_encode(out, capacity, &frame->mode);
+	case FRAME_RESET:
+		return frame_reset_encode(out, capacity, &frame->reset);
+	default:
+		return frame_close_encode(out, capacity, &frame->close);
+	}
+}
+
+static void data_frame(const struct frame_header *header, const uint8_t *bytes)
+{
+	uint8_t out[FRAME_DATA_HEAD_BYTES];
+	struct frame_data data, before;
+
+	memset(&data, 0xa5, sizeof data);
+	before = data;
+	if (frame_data_decode(header, bytes + FRAME_HEADER_BYTES, &data) < 0) {
+		HOLDS(memcmp(&data, &before, sizeof data) == 0);
+		return;
+	}
+	HOLDS(data.offset <= STREAM_OFFSET_MAX && data.length <= FRAME_PAYLOAD_MAX);
+	HOLDS(data.offset + data.length + data.fin <= STREAM_OFFSET_MAX);
+	HOLDS(data.length > 0 || data.fin);
+	HOLDS(frame_data_encode(out, sizeof out, &data) == sizeof out);
+	HOLDS(memcmp(out, bytes, sizeof out) == 0);
+}
+
+static void control_frame(const struct frame_header *header, const uint8_t *bytes)
+{
+	union frame frame, before;
+	uint8_t out[FRAME_BYTES];
+	size_t length = FRAME_HEADER_BYTES + header->length;
+
+	memset(&frame, 0xa5, sizeof frame);
+	before = frame;
+	if (decode(header->type, bytes + FRAME_HEADER_BYTES, header->length, &frame) < 0) {
+		HOLDS(memcmp(&frame, &before, sizeof frame) == 0);
+		return;
+	}
+	/* Never a byte more than fits. */
+	HOLDS(encode(header->type, out, length - 1, &frame) == 0);
+	HOLDS(encode(header->type, out, length, &frame) == length);
+	if (header->type == FRAME_PING)
+		length = FRAME_HEADER_BYTES + FRAME_PING_MIN;  /* padding is ignored, and sent as zeros */
+	HOLDS(memcmp(out, bytes, length) == 0);
+}
+
+static void preamble(const uint8_t *bytes, size_t size)
+{
+	uint8_t min, max, out[PREAMBLE_BYTES];
+	bool begins = true;
+
+	for (size_t length = 0; length <= size && length <= PREAMBLE_BYTES; length++) {
+		bool now = preamble_begins(bytes, length);
+
+		HOLDS(begins || !now);  /* once it cannot be one, it never is */
+		begins = now;
+	}
+	if (size < PREAMBLE_BYTES)
+		return;
+	HOLDS((preamble_decode(bytes, &min, &max) == 0) == begins);
+	if (!begins)
+		return;
+	preamble_encode(out, min, max);
+	HOLDS(memcmp(out, bytes, sizeof out) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct frame_header header;
+
+	preamble(data, size);
+	if (size < FRAME_HEADER_BYTES || frame_header_decode(data, &header) < 0)
+		return 0;
+	if (!frame_known(&header)) {
+		HOLDS(header.flags & FRAME_FLAG_OPTIONAL && header.length <= CONTROL_PAYLOAD_MAX);
+		return 0;
+	}
+	HOLDS(header.length <= (header.type == FRAME_DATA ? FRAME_DATA_MAX : CONTROL_PAYLOAD_MAX));
+	if (header.type == FRAME_DATA && size >= FRAME_DATA_HEAD_BYTES)
+		data_frame(&header, data);
+	else if (header.type != FRAME_DATA && size >= FRAME_HEADER_BYTES + header.length)
+		control_frame(&header, data);
+	return 0;
+}

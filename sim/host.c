@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One look of a driver at everything, and its clockwork. See host.h. */
+#include "sim/host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/world.h"
+
+#define RETRY_NS (20 * NS_PER_MS)               /* after memory was refused */
+#define IDLE_NS  NS_PER_S                       /* without bytes so long: the blocks go back */
+
+time_ns host_now(const struct world *w, const struct host *host)
+{
+	return w->now + host->leap_ns;
+}
+
+static void config_init(struct world *w, struct host *host)
+{
+	const struct plan_host *plan = &w->plan.host[host->number];
+	struct random r;
+
+	random_init(&r, w->plan.seed, 300);
+	host->config = (struct session_config){
+		.dialler = host->number == 0,
+		.kind = w->plan.kind,
+		.mode = plan->mode,
+		.send_limit_bytes = plan->send_limit_bytes,
+		.receive_limit_bytes = plan->receive_limit_bytes,
+		.resume_timeout_ns = w->plan.resume_timeout_ns,
+		.orphan_timeout_ns = w->plan.orphan_timeout_ns,
+		.probe_interval_ns = plan->probe_interval_ns,
+		.suspect_floor_ns = 10 * NS_PER_MS,
+		.overdue_off = plan->overdue_off,
+	};
+	random_fill(&r, host->config.id, sizeof host->config.id);
+	random_fill(&r, host->secret, sizeof host->secret);
+	/* Serial numbers that wrap are worth a look. */
+	host->next_path_id = random_one_in(&r, 4) ? (uint16_t)(0xfffe - random_below(&r, 8)) : 0;
+}
+
+void host_init(struct world *w, unsigned number)
+{
+	struct host *host = &w->host[number];
+
+	memset(host, 0, sizeof *host);
+	host->number = number;
+	random_init(&host->random, w->plan.seed, 200 + number);
+	config_init(w, host);
+	host->memory = malloc(session_bytes(&host->config));
+	if (host->memory == NULL)
+		abort();
+	host->wake_at = host->deadline = TIME_NEVER;
+	host->told_limit = host->config.receive_limit_bytes;
+	host->heard_at = host->pathless_at = w->now;
+	program_init(w, host);
+	for (unsigned i = 0; i < SIM_NETWORKS; i++)
+		host->wants[i].link = -1;
+	if (number == 0)
+		host->session = session_init(host->memory, &host->config, w->now);
+}
+
+void host_fini(struct world *w, unsigned number)
+{
+	struct host *host = &w->host[number];
+
+	if (host->session != NULL)
+		host_kill(w, host, true, true);
+	free(host->image);
+	free(host->memory);
+}
+
+struct carrier *host_carrier(struct world *w, const struct host_link *link)
+{
+	return carrier_of(w, link->carrier);
+}
+
+struct host_link *host_link_on(struct host *host, unsigned network)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (host->links[i].used && host->links[i].network == network)
+			return &host->links[i];
+	return NULL;
+}
+
+struct host_link *host_link_of(struct host *host, uint16_t path_id)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (host->links[i].used && host->links[i].path.id == path_id)
+			return &host->links[i];
+	return NULL;
+}
+
+bool host_has_links(const struct host *host)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (host->links[i].used)
+			return true;
+	return false;
+}
+
+static bool holds_idle(const struct host *host)
+{
+	return host->blocks > 0 && session_unacknowledged(host->session) == 0 &&
+	       session_readable(host->session) == 0;
+}
+
+/* What the carriers signalled. */
+static void collect_events(struct world *w, struct host *host)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct host_link *link = &host->links[i];
+		struct carrier_end *e;
+
+		if (!link->used)
+			continue;
+		e = &host_carrier(w, link)->end[host->number];
+		if (e->writable_event)
+			session_path_room(host->session, &link->path, true);
+		link->readable |= e->readable_event;
+		e->readable_event = e->writable_event = false;
+	}
+}
+
+static void tick(struct world *w, struct host *host)
+{
+	host_links_report(w, host);
+	session_tick(host->session, host_now(w, host));
+	if (holds_idle(host) && host_now(w, host) - host->active_at >= IDLE_NS)
+		host_reclaim(host);
+}
+
+static void pump_once(struct world *w, struct host *host)
+{
+	host_links_read(w, host);
+	program_read(w, host);
+	program_write(w, host);
+	host_links_write(w, host);
+	host_links_settle(w, host);
+	if (session_state(host->session) >= SESSION_CLOSED && host->ended_at == 0)
+		host->ended_at = host_now(w, host);
+}
+
+/*
+ * Between two runs nothing happened to the session. If it has something to write now, before the time it
+ * asked to be woken at, then nobody would have woken it: a lost wake-up.
+ */
+static void check_slept_rightly(struct world *w, struct host *host)
+{
+	if (host->touched || host_now(w, host) >= host->deadline || session_mode(host->session) == MODE_BACKUP)
+		return;
+	world_must(w, session_next_writer(host->session, host_now(w, host)) == NULL,
+		   "wake-up: host %u has something to write since some time before its deadline", host->number);
+}
+
+static void pump(struct world *w, struct host *host)
+{
+	time_ns now = host_now(w, host);
+
+	check_slept_rightly(w, host);
+	host->touched = false;
+	collect_events(w, host);
+	if (now >= host->deadline)
+		tick(w, host);
+	pump_once(w, host);
+	host->deadline = session_deadline(host->session, now);
+	if (host->deadline <= now) {
+		tick(w, host);
+		pump_once(w, host);
+		host->deadline = session_deadline(host->session, now);
+	}
+	world_must(w, host->deadline > now, "wake-up: host %u keeps a deadline %lld ns in the past", host->number,
+		   (long long)(now - host->deadline));
+	world_must(w, session_next_writer(host->session, now) == NULL,
+		   "wake-up: host %u has more to write after writing all", host->number);
+	if (holds_idle(host) && host->deadline > host->active_at + IDLE_NS && host->active_at + IDLE_NS > now)
+		host->deadline = host->active_at + IDLE_NS;
+}
+
+static void rest(struct world *w, struct host *host, time_ns next)
+{
+	time_ns own = TIME_NEVER;
+
+	if (host->session != NULL) {
+		if (host->deadline < next)
+			next = host->deadline;
+		if (host->refused)
+			own = host_now(w, host) + RETRY_NS;
+		if (host->ended_at > 0)
+			own = host->ended_at + 2 * NS_PER_S;
+		if (own <= host_now(w, host))
+			own = host_now(w, host) + RETRY_NS;
+		if (own < next)
+			next = own;
+		own = program_next(w, host);
+		if (own < next)
+			next = own;
+	}
+	host->refused = false;
+	if (next == TIME_NEVER)
+		return;
+	next -= host->leap_ns;
+	if (next < w->now)
+		next = w->now;
+	if (next >= host->wake_at)
+		return;
+	host->wake_at = next;
+	events_add(&w->events, next, EVENT_HOST, host->number);
+}
+
+void host_run(struct world *w, unsigned number)
+{
+	struct host *host = &w->host[number];
+	time_ns next;
+
+	if (host->wake_at > w->now)
+		return;         /* an event that an earlier one made needless */
+	host->wake_at = TIME_NEVER;
+	if (host->stopped > 0 || host->killed || host->image != NULL)
+		return;
+	next = number == 0 ? dialler_look(w, host) : listener_look(w, host);
+	if (host->session != NULL) {
+		pump(w, host);
+		oracle_host(w, host);
+		if (host_at_its_end(host))
+			host_end_session(w, host);
+	}
+	/* What the pump found may be the dialler's business at once. */
+	if (number == 0 && host->session != NULL)
+		next = dialler_look(w, host);
+	rest(w, host, next);
+}

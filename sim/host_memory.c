@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Blocks between the world and the cores: recycled from world to world, their old bytes in them. */
+#include <stdlib.h>
+
+#include "core/blocks.h"
+#include "sim/world.h"
+
+static struct stock spare;
+
+static void *block_new(void)
+{
+	void *block = stock_reclaim(&spare);
+
+	if (block == NULL && posix_memalign(&block, 64, BLOCK_BYTES) != 0)
+		abort();
+	return block;
+}
+
+bool host_lend(struct world *w, struct host *host)
+{
+	for (unsigned wanted = session_blocks_wanted(host->session); wanted > 0; wanted--) {
+		if (host->refuse_percent > 0 && random_below(&host->random, 100) < host->refuse_percent) {
+			host->refused = true;
+			return false;
+		}
+		session_lend(host->session, block_new());
+		host->blocks++;
+	}
+	if (host->blocks > host->blocks_most)
+		host->blocks_most = host->blocks;
+	host->active_at = host_now(w, host);
+	return true;
+}
+
+void host_reclaim(struct host *host)
+{
+	void *block;
+
+	while ((block = session_reclaim(host->session)) != NULL) {
+		stock_lend(&spare, block);
+		host->blocks--;
+	}
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listening over loopback: ports, and what comes in at the door without being a session. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "dialled.h"
+#include "raw.h"
+#include "server.h"
+
+static void port_in_use(void)
+{
+	unsigned port = 0;
+	int raw = raw_listen("127.0.0.1", &port, 1);
+	char address[64];
+
+	snprintf(address, sizeof address, "127.0.0.2,127.0.0.1:%u", port);
+	expect_failure(hawser_listen(address, NULL), EADDRINUSE, "127.0.0.1:");
+	close(raw);
+	/* What was opened before the failure is closed again. */
+	raw = raw_listen("127.0.0.2", &port, 1);
+	close(raw);
+}
+
+static void port_numbers(void)
+{
+	int listener = hawser_listen("127.0.0.1,127.0.0.2,[::1]:0", NULL), again;
+	char address[64];
+	int port, fd;
+
+	if (listener < 0 && (errno == EADDRNOTAVAIL || errno == EAFNOSUPPORT))
+		listener = hawser_listen("127.0.0.1,127.0.0.2:0", NULL);
+	CHECK_REASON(listener >= 0);
+	port = hawser_port(listener);
+	CHECK(port > 0);
+	fd = dialf(NULL, "127.0.0.2:%d", port);
+	CHECK_REASON(fd >= 0);
+	close(accept(listener, NULL, NULL));
+	close(fd);
+	close(listener);
+	/* The same address again, in the same process; closing takes effect soon, not at once. */
+	snprintf(address, sizeof address, "127.0.0.1,127.0.0.2:%d", port);
+	for (unsigned i = 0; (again = hawser_listen(address, NULL)) < 0; i++) {
+		CHECK_REASON(errno == EADDRINUSE && i < WAIT_MS / 10);
+		usleep(10000);
+	}
+	fd = dialf(NULL, "127.0.0.1:%d", port);
+	CHECK_REASON(fd >= 0);
+	close(fd);
+	close(again);
+}
+
+/* Noise, silence and half a greeting do not keep a listener from its work. */
+static void garbage_at_the_door(void)
+{
+	static const char *const noise[] = { "GET / HTTP/1.0\r\n\r\n", "hawser", "hawser\x01\x01\xff\xff\xff\xff",
+					     "\x16\x03\x01\x02", "h" };
+	struct server server = server_at("127.0.0.1:0");
+	int held[300], fd;
+
+	for (unsigned i = 0; i < 300; i++) {
+		const char *bytes = noise[i % 5];
+
+		held[i] = raw_connect("127.0.0.1", server.port);
+		(void)!send(held[i], bytes, strlen(bytes), MSG_NOSIGNAL);
+	}
+	fd = dialf(NULL, "127.0.0.1:%u", server.port);
+	CHECK_REASON(fd >= 0);
+	talk(fd);
+	server_accepted(&server);
+	CHECK(!server_has_news(&server, 0));
+	close(fd);
+	for (unsigned i = 0; i < 300; i++)
+		close(held[i]);
+	server_end(&server);
+}
+
+/* Those that never finish their greeting give way, the oldest first. */
+static void oldest_guest_goes(void)
+{
+	struct server server = server_at("127.0.0.1:0");
+	struct pollfd p = { .events = POLLIN };
+	int held[300];
+
+	for (unsigned i = 0; i < 300; i++) {
+		held[i] = raw_connect("127.0.0.1", server.port);
+		CHECK_EQ(send(held[i], "hawser", 6, MSG_NOSIGNAL), 6);
+	}
+	p.fd = held[0];
+	CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
+	p.fd = held[299];
+	CHECK_EQ(poll(&p, 1, 0), 0);
+	for (unsigned i = 0; i < 300; i++)
+		close(held[i]);
+	server_end(&server);
+}
+
+/* The listener runs out of descriptors, and goes on when some are free: nothing else wakes it. */
+static void full_table_at_the_listener(void)
+{
+	static const char *const set[] = { "nonblock", "yes", NULL };
+	struct serving what = { .address = "127.0.0.1:0", .descriptors = 64 };
+	struct server server = server_start(&what);
+	int held[100], fd;
+
+	for (unsigned i = 0; i < 100; i++)
+		held[i] = raw_connect("127.0.0.1", server.port);
+	fd = dialf(set, "127.0.0.1:%u", server.port);
+	CHECK_REASON(fd >= 0);
+	/* It is in the queue by then; if not, this only tests less. */
+	usleep(200000);
+	for (unsigned i = 0; i < 100; i++)
+		close(held[i]);
+	CHECK_REASON(hawser_wait(fd, WAIT_MS) == 0);
+	talk(fd);
+	close(fd);
+	server_end(&server);
+}
+
+int main(int argc, char **argv)
+{
+	server_main(argc, argv);
+	RUN(port_in_use);
+	RUN(port_numbers);
+	RUN(garbage_at_the_door);
+	RUN(oldest_guest_goes);
+	RUN(full_table_at_the_listener);
+	return 0;
+}
