@@ -8,9 +8,10 @@
 
 #define FRESH_ALLOWANCE_BYTES 65536u
 #define FREE_FLIGHT_BYTES     14600u              /* goes out at once on any carrier (RFC 6928) */
+#define DELAYED_ACK_MAX_NS    (500 * NS_PER_MS)   /* RFC 1122, 4.2.3.2 */
 #define RTT_MIN_LIFE_NS       (10 * NS_PER_S)
 #define DWELL_FIRST_NS        (20 * NS_PER_MS)
-#define DWELL_MAX_NS          (2 * NS_PER_S)
+#define DWELL_MAX_NS          NS_PER_S
 #define DWELL_FORGET_NS       (30 * NS_PER_S)     /* this long without suspicion forgives flapping */
 
 static time_ns larger(time_ns a, time_ns b)
@@ -45,7 +46,9 @@ void health_init(struct health *h, time_ns rtt_ns, time_ns now)
 	h->rtt_min_ns = rtt_ns;
 	h->rtt_at = h->rtt_min_at = now;
 	h->proven_at = h->busy_at = now;
+	h->late_ns = rtt_ns / 2;
 	h->report.ack_age_ns = -1;
+	ack_clock_init(&h->clock, rtt_ns);
 }
 
 void health_move(struct health *h, enum health_state state, time_ns now)
@@ -81,6 +84,7 @@ static void add_stamp(struct health *h, time_ns now)
 	stamp->at = now;
 	stamp->proven_bytes = h->proven_bytes;
 	stamp->proven_at = larger(h->proven_at, h->busy_at);
+	stamp->expected_at = now + serialization_ns(h, health_outstanding(h)) + h->rtt_min_ns;
 }
 
 void health_sent(struct health *h, uint64_t bytes, bool eliciting, time_ns now)
@@ -115,6 +119,14 @@ static void sample_rtt(struct health *h, time_ns rtt_ns, time_ns now)
 	h->rtt_at = now;
 }
 
+/* The deviation of what was expected, which knows of the queue that a round trip's deviation calls noise. */
+static void sample_lateness(struct health *h, const struct health_stamp *stamp, time_ns arrived_at)
+{
+	time_ns late_ns = larger(arrived_at - stamp->expected_at, 0);
+
+	h->late_ns += (late_ns - h->late_ns) / 4;
+}
+
 static void sample_rate(struct health *h, const struct health_stamp *stamp, time_ns now)
 {
 	time_ns interval_ns = now - stamp->proven_at;
@@ -147,8 +159,10 @@ int health_proven(struct health *h, uint64_t received_bytes, time_ns age_ns, tim
 		newest = h->stamps[passed - 1];
 		h->stamps_count -= passed;
 		memmove(h->stamps, h->stamps + passed, h->stamps_count * sizeof h->stamps[0]);
+		age_ns = larger(age_ns, 0);
+		sample_lateness(h, &newest, now - age_ns);
 		sample_rate(h, &newest, now);
-		sample_rtt(h, now - newest.at - (age_ns > 0 ? age_ns : 0), now);
+		sample_rtt(h, now - newest.at - age_ns, now);
 	}
 	h->proven_at = now;
 	return 1;
@@ -158,6 +172,7 @@ void health_report(struct health *h, const struct carrier_report *report, time_n
 {
 	if (report->known && report->acked_bytes > h->report.acked_bytes)
 		h->carried_at = now;
+	ack_clock_report(&h->clock, report, now);
 	h->report = *report;
 	h->report_at = now;
 }
@@ -167,23 +182,66 @@ uint64_t health_outstanding(const struct health *h)
 	return h->eliciting_bytes > h->proven_bytes ? h->sent_bytes - h->proven_bytes : 0;
 }
 
-time_ns health_due_at(const struct health *h, time_ns floor_ns)
+/* The carrier knows round trips without what waits for a loss to be repaired. */
+static time_ns network_rtt_ns(const struct health *h)
 {
-	time_ns oldest_at, late_ns, quiet_ns;
+	return h->report.known && h->report.rtt_ns > 0 && h->report.rtt_ns < h->srtt_ns ?
+		       h->report.rtt_ns : h->srtt_ns;
+}
+
+static time_ns oldest_at(const struct health *h)
+{
+	return h->stamps_count > 0 ? h->stamps[0].at : larger(h->proven_at, h->busy_at);
+}
+
+time_ns health_owed_at(const struct health *h)
+{
+	return larger(oldest_at(h) + network_rtt_ns(h), h->proven_at);
+}
+
+time_ns health_stops_at(const struct health *h, time_ns floor_ns)
+{
+	time_ns stops_at = ack_clock_stops_at(&h->clock, floor_ns);
+
+	if (stops_at == TIME_NEVER)
+		return TIME_NEVER;
+	/* The peer has it all, but its carrier does not say so: soon there will be no room for more. */
+	if (health_outstanding(h) == 0)
+		return stops_at + DELAYED_ACK_MAX_NS;
+	return larger(stops_at, oldest_at(h) + network_rtt_ns(h) + floor_ns);
+}
+
+bool health_stopped(const struct health *h, time_ns floor_ns)
+{
+	return h->report_at >= health_stops_at(h, floor_ns);
+}
+
+/* By the evidence alone, whatever the carrier says. */
+static time_ns evidence_due_at(const struct health *h, time_ns floor_ns)
+{
+	time_ns late_ns, quiet_ns;
 
 	if (health_outstanding(h) == 0 || floor_ns == TIME_NEVER)
 		return TIME_NEVER;
-	oldest_at = h->stamps_count > 0 ? h->stamps[0].at : larger(h->proven_at, h->busy_at);
 	late_ns = h->srtt_ns + larger(4 * h->rttvar_ns, floor_ns);
 	/* Acknowledgements that stopped coming: a peer sends one at least every srtt/4. */
 	quiet_ns = larger(h->srtt_ns / 4, floor_ns);
-	return larger(oldest_at + late_ns, larger(h->proven_at, h->busy_at) + quiet_ns);
+	return larger(oldest_at(h) + late_ns, larger(h->proven_at, h->busy_at) + quiet_ns);
+}
+
+time_ns health_due_at(const struct health *h, time_ns floor_ns)
+{
+	time_ns stops_at = health_stops_at(h, floor_ns), due_at = evidence_due_at(h, floor_ns);
+
+	return stops_at < due_at ? stops_at : due_at;
 }
 
 bool health_silent(const struct health *h, time_ns floor_ns, time_ns now)
 {
-	time_ns due_at = health_due_at(h, floor_ns), age_ns;
+	time_ns due_at = evidence_due_at(h, floor_ns), age_ns;
 
+	if (health_stopped(h, floor_ns))
+		return true;
 	if (due_at == TIME_NEVER || now < due_at)
 		return false;
 	if (!h->report.known || h->report.ack_age_ns < 0)
@@ -202,7 +260,7 @@ time_ns health_arrival_ns(const struct health *h, uint64_t bytes)
 
 time_ns health_completion_ns(const struct health *h)
 {
-	return serialization_ns(h, health_outstanding(h)) + h->rtt_min_ns + 4 * h->rttvar_ns;
+	return serialization_ns(h, health_outstanding(h)) + h->rtt_min_ns + 4 * h->late_ns;
 }
 
 uint64_t health_allowance(const struct health *h)

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/ack_clock.h"
 #include "core/limits.h"
 
 #define HEALTH_STAMPS 32u
@@ -24,20 +25,12 @@
 /* Values as in hawser.h. */
 enum health_state { HEALTH_FRESH = 0, HEALTH_ACTIVE = 1, HEALTH_SUSPECT = 2, HEALTH_DOWN = 3 };
 
-/* What a carrier says of its own network, nothing kernel-specific. */
-struct carrier_report {
-	bool known;
-	uint32_t unsent_bytes;          /* taken from us, not yet sent */
-	uint64_t acked_bytes;           /* acknowledged by the carrier's peer, ever */
-	time_ns ack_age_ns;             /* since the carrier last heard from its peer; < 0: unknown */
-	time_ns rtt_ns;                 /* the carrier's own estimate; 0: unknown */
-};
-
 struct health_stamp {
 	uint64_t sent_bytes;            /* the path had sent so many ... */
 	time_ns at;                     /* ... at this time, */
 	uint64_t proven_bytes;          /* when so many were proven, */
 	time_ns proven_at;              /* the last of them then. */
+	time_ns expected_at;            /* When they should be proven. */
 };
 
 struct health {
@@ -52,9 +45,11 @@ struct health {
 	time_ns proven_at;              /* when proven_bytes last grew */
 	time_ns busy_at;                /* when the path last went from nothing outstanding to something */
 	time_ns srtt_ns, rttvar_ns, rtt_min_ns, rtt_at, rtt_min_at;
+	time_ns late_ns;                /* how much later than expected evidence comes, on the average */
 	uint64_t rate_bytes;            /* per second; 0: not known */
 	struct carrier_report report;
 	time_ns report_at;
+	struct ack_clock clock;
 	time_ns carried_at;             /* when the carrier's acknowledged bytes were seen to grow */
 	struct health_stamp stamps[HEALTH_STAMPS];
 	unsigned stamps_count;
@@ -80,6 +75,12 @@ time_ns health_due_at(const struct health *h, time_ns floor_ns);
 bool health_silent(const struct health *h, time_ns floor_ns, time_ns now);
 /* How long until bytes sent now would have arrived (one way). */
 time_ns health_arrival_ns(const struct health *h, uint64_t bytes);
+/* When the oldest of what is outstanding was owed; when something is. */
+time_ns health_owed_at(const struct health *h);
+/* The carrier's acknowledgements stopped coming, as of the last report, although something is owed. */
+bool health_stopped(const struct health *h, time_ns floor_ns);
+/* When that is to be looked at next; TIME_NEVER: nothing is owed, by the peer or by its carrier. */
+time_ns health_stops_at(const struct health *h, time_ns floor_ns);
 /* When what is outstanding should be proven at the latest: bytes ahead / rate + least RTT + 4 deviations. */
 time_ns health_completion_ns(const struct health *h);
 /* How many more bytes it may have outstanding in its state. */

@@ -313,6 +313,7 @@ int session_arrived(struct session *s, struct path *p, size_t length, time_ns no
 	if (length > 0) {
 		p->received_bytes += length;
 		p->received_at = now;
+		s->heard_at = now;
 	}
 	if (placed > 0) {
 		error = session_stored(s, p, p->in.at, p->in.at + placed, now);

@@ -227,13 +227,30 @@ static bool goes_up(const struct sender *s, const struct path *p)
 	return true;
 }
 
+/* Paths whose carrier waits in vain: what they carry may be dead, whatever was expected of them. */
+static uint32_t stopped(const struct sender *s)
+{
+	uint32_t bits = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (s->paths[i] != NULL && health_stopped(&s->paths[i]->health, DUE_LEAST_NS))
+			bits |= FLIGHT_BIT(i);
+	return bits;
+}
+
 static bool overdue_copy(const struct sender *s, const struct path *p, time_ns now,
 			 struct chunk *chunk)
 {
 	uint64_t start = s->converge.begin;
+	uint32_t dead = stopped(s);
 
+	if (dead & bit(p))
+		dead = 0;
 	for (unsigned i = 0; i < s->converge.dated; i++) {
-		if (s->converge.at[i].due_at <= now &&
+		bool due = s->converge.at[i].due_at <= now ||
+			   (dead & flight_carriers(&s->flight, start, s->converge.at[i].end)) != 0;
+
+		if (due &&
 		    own_copy(s, p, start, s->converge.at[i].end, chunk))
 			return true;
 		start = s->converge.at[i].end;
@@ -350,8 +367,17 @@ time_ns scheduler_deadline(const struct sender *s, time_ns now)
 {
 	time_ns deadline = TIME_NEVER;
 
-	if (s->mode != MODE_CONVERGE || s->overdue_off)
+	if (s->mode != MODE_CONVERGE || s->overdue_off || s->converge.dated == 0)
 		return deadline;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		time_ns stops_at;
+
+		if (s->paths[i] == NULL)
+			continue;
+		stops_at = health_stops_at(&s->paths[i]->health, DUE_LEAST_NS);
+		if (stops_at > now && stops_at < deadline)
+			deadline = stops_at;
+	}
 	for (unsigned i = 0; i < s->converge.dated; i++)
 		if (s->converge.at[i].due_at > now && s->converge.at[i].due_at < deadline)
 			deadline = s->converge.at[i].due_at;

@@ -32,7 +32,7 @@ struct session *session_init(void *memory, const struct session_config *config, 
 	memset(memory, 0, session_bytes(config));
 	s->config = *config;
 	s->resume_timeout_ns = config->resume_timeout_ns;
-	s->pathless_at = now;
+	s->pathless_at = s->heard_at = now;
 	s->waiting_at = TIME_NEVER;
 	stock_init(&s->stock);
 	send_buffer_init(&s->sender.buffer, slots, send_slots, config->send_limit_bytes);
@@ -321,7 +321,7 @@ static time_ns unheard_at(const struct session *s)
 
 	if (latest != TIME_NEVER)
 		return latest;
-	latest = 0;
+	latest = s->heard_at;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *p = s->sender.paths[i];
 
@@ -331,10 +331,6 @@ static time_ns unheard_at(const struct session *s)
 			return TIME_NEVER;
 		if (p->health.busy_at > latest)
 			latest = p->health.busy_at;
-		if (p->health.proven_at > latest)
-			latest = p->health.proven_at;
-		if (p->received_at > latest)
-			latest = p->received_at;
 	}
 	return latest;
 }

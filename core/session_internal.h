@@ -20,6 +20,7 @@ struct session {
 	time_ns resume_timeout_ns;      /* the smaller of both ends' */
 	time_ns finished_at;            /* when the state became FINISHED */
 	time_ns pathless_at;            /* since when there is no path; TIME_NEVER: there is one */
+	time_ns heard_at;               /* last sign of life of the peer, on whatever path */
 	bool pathless_ended;            /* the last carriers were ended by the peer's host */
 	uint16_t highest_id;            /* of all paths so far */
 	uint64_t ids_seen;              /* bit n: highest_id - n was used */

@@ -147,6 +147,8 @@ int session_add_path(struct session *s, struct path *p, uint16_t id, unsigned ra
 	health_init(&p->health, rtt_ns > 0 ? rtt_ns : 100 * NS_PER_MS, now);
 	s->sender.paths[slot] = p;
 	s->pathless_at = TIME_NEVER;
+	s->pathless_ended = false;
+	s->heard_at = now;
 	acknowledge_everywhere(s, now);
 	if (s->mode_wished)
 		path_queue_mode(p, s->mode_wish);
@@ -266,10 +268,10 @@ void session_evidence(struct session *s, struct path *p, uint64_t received_bytes
 	struct health *h = &p->health;
 	int grew = health_proven(h, received_bytes, age_ns, now);
 
-	(void)s;
 	*valid = grew >= 0;
 	if (grew <= 0)
 		return;
+	s->heard_at = now;
 	if (h->state == HEALTH_SUSPECT && now - h->state_at >= h->dwell_ns)
 		readmit(p, now);
 	else if (h->state == HEALTH_FRESH && h->proven_bytes >= h->proving_bytes)
@@ -279,12 +281,9 @@ void session_evidence(struct session *s, struct path *p, uint64_t received_bytes
 /* Another path proved itself after the time when this one should have: the peer is alive. */
 static bool others_know_better(struct session *s, const struct path *p)
 {
-	const struct health *h = &p->health;
-	time_ns owed_at = (h->stamps_count > 0 ? h->stamps[0].at : h->busy_at) + h->srtt_ns;
+	time_ns owed_at = health_owed_at(&p->health);
 	bool better = false;
 
-	if (h->proven_at > owed_at)
-		owed_at = h->proven_at;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *other = s->sender.paths[i];
 

@@ -483,7 +483,8 @@ static void turn(struct world *w, unsigned index)
 
 		if (!link->up)
 			continue;
-		report.acked_bytes = link->pipe[index].arrived;
+		report.acked_bytes = report.delivered = link->pipe[index].arrived;
+		report.waiting = link->pipe[index].arrived < link->pipe[index].sent;
 		report.ack_age_ns = w->now - link->pipe[index].heard_at;
 		session_path_report(host->session, &link->path[index], &report, w->now);
 		if (!w->strict || pipe_room(host, link, index) > 0)

@@ -221,6 +221,52 @@ static void alone_it_is_never_suspect(void)
 	solo_free(solo);
 }
 
+/* Once a path is back, the outage that every carrier's end made is over: silence is not the peer's end. */
+static void an_ended_outage_is_forgotten(void)
+{
+	begin(MODE_STRIPE, 1);
+	solo->s->config.dialler = false;
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_LOST, true, solo->now);
+	session_remove_path(solo->s, &solo->path[0], solo->now);
+	solo_path(solo, 0, 20 * NS_PER_MS, true);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 100; i++)
+		pass(100 * NS_PER_MS);
+	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
+	solo_free(solo);
+}
+
+/* A path silent for longer than a session waits, another that works and is lost: that is no outage yet. */
+static void patience_counts_from_the_last_sign_of_life(void)
+{
+	struct session_config config = world_config(MODE_STRIPE);
+
+	config.resume_timeout_ns = 5 * NS_PER_S;
+	config.suspect_floor_ns = TIME_NEVER;
+	solo = solo_new(&config, 1u << 20);
+	solo_path(solo, 0, 20 * NS_PER_MS, true);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	solo_path(solo, 1, 20 * NS_PER_MS, true);
+	for (unsigned i = 0; i < 100; i++) {
+		uint8_t ping[64];
+		struct frame_ping frame = { .token = i };
+
+		pass(100 * NS_PER_MS);
+		CHECK_EQ(solo_feed(solo, 1, ping, frame_ping_encode(ping, sizeof ping, &frame)), 0);
+		solo_carry_all(solo);
+	}
+	session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
+	session_remove_path(solo->s, &solo->path[1], solo->now);
+	pass(100 * NS_PER_MS);
+	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
+	for (unsigned i = 0; i < 60; i++)
+		pass(100 * NS_PER_MS);
+	CHECK_EQ(session_state(solo->s), SESSION_RESET);
+	solo_free(solo);
+}
+
 /* A fresh connection is wanted when nothing moves, not when the network is slow. */
 static void silence_asks_for_a_fresh_connection(void)
 {
@@ -354,6 +400,8 @@ int main(void)
 	RUN(readmission);
 	RUN(readmission_when_nothing_is_owed);
 	RUN(alone_it_is_never_suspect);
+	RUN(an_ended_outage_is_forgotten);
+	RUN(patience_counts_from_the_last_sign_of_life);
 	RUN(silence_asks_for_a_fresh_connection);
 	RUN(idle_probes);
 	RUN(a_full_carrier_is_not_waited_for);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The carrier's acknowledgement clock (Jacobson 1988): while bytes are under way, acknowledgements keep
+ * coming, each within the usual spacing of the one before. A clock that stopped tells a dead network
+ * well before any round-trip timer, also where losses or a filling queue have made round trips uncertain.
+ *
+ *     heard_at                    report           report
+ *        |  . . . silence . . . . . |                |         a silence counts as usual, and is
+ *        |<------- pending -------->|<-- heard again |         remembered, once it has ended
+ */
+#ifndef HAWSER_CORE_ACK_CLOCK_H
+#define HAWSER_CORE_ACK_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/limits.h"
+
+/* What a carrier says of its own network, nothing kernel-specific. */
+struct carrier_report {
+	bool known;
+	bool waiting;                   /* bytes are under way that the carrier's peer has not acknowledged */
+	uint32_t unsent_bytes;          /* taken from us, not yet sent */
+	uint64_t acked_bytes;           /* acknowledged by the carrier's peer, ever */
+	uint64_t delivered;             /* any count that grows with each news of delivery, also out of order */
+	time_ns ack_age_ns;             /* since the carrier last heard from its peer; < 0: unknown */
+	time_ns rtt_ns;                 /* the carrier's own estimate; 0: unknown */
+};
+
+struct ack_clock {
+	bool running;                   /* something was under way at the last report */
+	uint64_t delivered;
+	time_ns began_at;               /* when it was first seen so */
+	time_ns heard_at;               /* last news of delivery */
+	time_ns report_at;
+	time_ns pending_ns;             /* longest silence seen since heard_at */
+	time_ns spacing_ns;             /* longest usual silence, fading */
+};
+
+/* rtt_ns: what is taken for the usual spacing until it is known better. */
+void ack_clock_init(struct ack_clock *c, time_ns rtt_ns);
+void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, time_ns now);
+/* When it counts as stopped unless it is heard before; TIME_NEVER: nothing is expected. */
+time_ns ack_clock_stops_at(const struct ack_clock *c, time_ns floor_ns);
+/* Whether it had stopped by the last report. */
+bool ack_clock_stopped(const struct ack_clock *c, time_ns floor_ns);
+
+#endif

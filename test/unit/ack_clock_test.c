@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The acknowledgement clock on reports made by hand. */
+#include "core/ack_clock.h"
+#include "test/test.h"
+
+#define MS    NS_PER_MS
+#define FLOOR (10 * NS_PER_MS)
+
+static struct ack_clock clock_;
+static time_ns now;
+
+static void tell(time_ns wait_ns, bool waiting, uint64_t delivered, time_ns age_ns)
+{
+	struct carrier_report report = { .known = true, .waiting = waiting, .delivered = delivered,
+					 .ack_age_ns = age_ns };
+
+	now += wait_ns;
+	ack_clock_report(&clock_, &report, now);
+}
+
+static void anew(time_ns rtt_ns)
+{
+	now = NS_PER_S;
+	ack_clock_init(&clock_, rtt_ns);
+}
+
+/* Acknowledgements each millisecond for so many reports. */
+static void steady(unsigned reports)
+{
+	for (unsigned i = 0; i < reports; i++)
+		tell(5 * MS, true, clock_.delivered + 1, MS);
+}
+
+static void nothing_under_way_expects_nothing(void)
+{
+	anew(20 * MS);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), TIME_NEVER);
+	tell(MS, false, 1, 0);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), TIME_NEVER);
+	tell(NS_PER_S, false, 1, NS_PER_S);
+	CHECK(!ack_clock_stopped(&clock_, FLOOR));
+	/* An old age is not the silence of what has just begun. */
+	tell(MS, true, 1, NS_PER_S + MS);
+	CHECK(!ack_clock_stopped(&clock_, FLOOR));
+	CHECK(ack_clock_stops_at(&clock_, FLOOR) > now + FLOOR);
+	CHECK_EQ(ack_clock_stops_at(&clock_, TIME_NEVER), TIME_NEVER);
+}
+
+static void a_steady_clock_that_stops(void)
+{
+	time_ns heard_at;
+
+	anew(100 * MS);
+	steady(60);
+	heard_at = now - MS;
+	CHECK(clock_.spacing_ns < 2 * MS);
+	CHECK(ack_clock_stops_at(&clock_, FLOOR) >= heard_at + FLOOR);
+	CHECK(ack_clock_stops_at(&clock_, FLOOR) < heard_at + FLOOR + 6 * MS);
+	tell(FLOOR / 2, true, clock_.delivered, MS + FLOOR / 2);
+	CHECK(!ack_clock_stopped(&clock_, FLOOR));
+	/* The age may be that of acknowledgements that say nothing new. */
+	tell(FLOOR, true, clock_.delivered, 0);
+	CHECK(ack_clock_stopped(&clock_, FLOOR));
+	CHECK(!ack_clock_stopped(&clock_, TIME_NEVER));
+	/* Heard again. */
+	tell(MS, true, clock_.delivered + 1, 0);
+	CHECK(!ack_clock_stopped(&clock_, FLOOR));
+}
+
+/* What has ended well is usual: a network that acknowledges in bunches has not stopped between them. */
+static void usual_silences_are_learned(void)
+{
+	anew(MS);
+	for (unsigned i = 0; i < 40; i++) {
+		tell(15 * MS, true, i + 1, 0);
+		tell(15 * MS, true, i + 1, 15 * MS);
+		CHECK(i == 0 || !ack_clock_stopped(&clock_, FLOOR));
+		tell(MS, true, i + 1, 16 * MS);
+	}
+	CHECK(clock_.spacing_ns >= 15 * MS);
+	/* And forgotten. */
+	steady(60);
+	CHECK(clock_.spacing_ns < 2 * MS);
+}
+
+/* The silence at the end is not taken for a usual one while it lasts. */
+static void a_silence_does_not_excuse_itself(void)
+{
+	anew(20 * MS);
+	steady(60);
+	for (unsigned i = 0; i < 100; i++)
+		tell(5 * MS, true, clock_.delivered, MS + (time_ns)i * 5 * MS);
+	CHECK(ack_clock_stopped(&clock_, FLOOR));
+	CHECK(clock_.spacing_ns < 2 * MS);
+}
+
+static void a_carrier_that_knows_nothing(void)
+{
+	struct carrier_report report = { .known = false };
+
+	anew(20 * MS);
+	steady(10);
+	ack_clock_report(&clock_, &report, now + NS_PER_S);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), TIME_NEVER);
+	report.known = true;
+	report.waiting = true;
+	report.ack_age_ns = -1;
+	ack_clock_report(&clock_, &report, now + 2 * NS_PER_S);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), TIME_NEVER);
+}
+
+int main(void)
+{
+	RUN(nothing_under_way_expects_nothing);
+	RUN(a_steady_clock_that_stops);
+	RUN(usual_silences_are_learned);
+	RUN(a_silence_does_not_excuse_itself);
+	RUN(a_carrier_that_knows_nothing);
+	return 0;
+}
