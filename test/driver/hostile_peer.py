@@ -120,7 +120,7 @@ class Session:
         self.next_path = 0
         self.carriers = []      # which live as long as it does
 
-    def connect(self, receive_buffer=None, timeout=10):
+    def connect(self, receive_buffer=None, timeout=60):
         connection = socket.socket()
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -173,13 +173,13 @@ class Acceptor:
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
-        self.listener.settimeout(10)
+        self.listener.settimeout(60)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         self.secrets = {}
 
     def take(self):
         connection, _ = self.listener.accept()
-        connection.settimeout(10)
+        connection.settimeout(60)
         return Carrier(connection)
 
     def offer(self, carrier):
