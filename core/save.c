@@ -656,8 +656,6 @@ int session_load(void *memory, const uint8_t *image, size_t length, struct stock
 	load_receiving(s, &opened, &bytes);
 	assert(bytes == image + length - SHA256_BYTES);
 	/* It may have been complete but for something that the paths held up. */
-	if (s->peer_done)
-		(void)sender_acknowledge(&s->sender, &s->stock, send_buffer_end(&s->sender.buffer));
 	session_settle(s, now);
 	*out = s;
 	return 0;

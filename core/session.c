@@ -140,6 +140,9 @@ void session_settle(struct session *s, time_ns now)
 {
 	const struct send_buffer *b = &s->sender.buffer;
 
+	/* Again, where a frame that was half written had no block to keep its rest in. */
+	if (s->state == SESSION_OPEN && s->peer_done)
+		(void)sender_acknowledge(&s->sender, &s->stock, send_buffer_end(b));
 	if (s->state == SESSION_OPEN) {
 		if (!b->finished || b->acknowledged != send_buffer_end(b))
 			return;
@@ -317,7 +320,7 @@ static time_ns patience_ns(const struct session *s)
 /* Since when nothing has been heard although something is owed, on all paths; TIME_NEVER: not so. */
 static time_ns unheard_at(const struct session *s)
 {
-	time_ns latest = s->pathless_at;
+	time_ns latest = s->pathless_at, due_at;
 
 	if (latest != TIME_NEVER)
 		return latest;
@@ -329,8 +332,10 @@ static time_ns unheard_at(const struct session *s)
 			continue;
 		if (health_outstanding(&p->health) == 0)
 			return TIME_NEVER;
-		if (p->health.busy_at > latest)
-			latest = p->health.busy_at;
+		/* An answer is missed only once it is due, however short the patience. */
+		due_at = health_due_at(&p->health, 0);
+		if (due_at > latest)
+			latest = due_at;
 	}
 	return latest;
 }
@@ -364,7 +369,9 @@ void session_tick(struct session *s, time_ns now)
 	if (s->state >= SESSION_CLOSED)
 		return;
 	session_paths_tick(s, now);
-	if (now < patience_ends_at(s))
+	if (s->peer_done)
+		session_settle(s, now);
+	if (s->state >= SESSION_CLOSED || now < patience_ends_at(s))
 		return;
 	if (s->state == SESSION_FINISHED)
 		session_move(s, SESSION_CLOSED, REASON_NONE, now);

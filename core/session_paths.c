@@ -316,7 +316,8 @@ static time_ns check_at(const struct session *s, const struct path *p, time_ns n
 	time_ns suspect_at = p->health.state_at, again_ns = RECHECK_MIN_NS;
 
 	if (p->health.state == HEALTH_SUSPECT) {
-		if (health_outstanding(&p->health) == 0)
+		/* Without room no probe can go: it would prove nothing. Room comes by an event. */
+		if (health_outstanding(&p->health) == 0 && p->roomy)
 			return suspect_at + p->health.dwell_ns;
 		return suspect_at + REDIAL_SUSPECT_NS > now ? suspect_at + REDIAL_SUSPECT_NS : TIME_NEVER;
 	}
@@ -355,7 +356,8 @@ void session_paths_tick(struct session *s, time_ns now)
 
 		if (!present(p) || health_outstanding(&p->health) > 0)
 			continue;
-		if (p->health.state == HEALTH_SUSPECT && now - p->health.state_at >= p->health.dwell_ns)
+		if (p->health.state == HEALTH_SUSPECT && p->roomy &&
+		    now - p->health.state_at >= p->health.dwell_ns)
 			readmit(p, now);
 		if (now >= p->ping_at)
 			p->ping_due = true;

@@ -289,7 +289,9 @@ static time_ns refused_until(const struct dialler *d, time_ns now)
 
 		if (peer->refused_since == 0 || now - peer->refused_at > row_gap(d, now))
 			return TIME_NEVER;
-		last = later(last, peer->refused_since);
+		/* A row of refusals, not one and then a time asleep. */
+		if (peer->refused_at - peer->refused_since < d->options.refused_timeout_ns)
+			return TIME_NEVER;
 	}
 	return last + d->options.refused_timeout_ns;
 }

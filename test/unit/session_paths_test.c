@@ -267,6 +267,53 @@ static void patience_counts_from_the_last_sign_of_life(void)
 	solo_free(solo);
 }
 
+/* However short the patience: with a path present it counts from when an answer is due. */
+static void no_patience_at_all(void)
+{
+	struct session_config config = world_config(MODE_STRIPE);
+
+	config.resume_timeout_ns = 0;
+	solo = solo_new(&config, 1u << 20);
+	solo_path(solo, 0, RTT, true);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	pass(0);
+	pass(RTT / 2);
+	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
+	CHECK(session_deadline(solo->s, solo->now) > solo->now);
+	pass(NS_PER_S);
+	CHECK_EQ(session_state(solo->s), SESSION_RESET);
+	solo_free(solo);
+}
+
+/* A path is readmitted on a probe; where no probe can go it stays suspect, and nobody waits in a circle. */
+static void without_room_there_is_no_readmission(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1 };
+
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	prove(0, 0);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	session_path_room(solo->s, &solo->path[0], false);
+	for (unsigned i = 0; i < 100 && state_of(0) != HEALTH_SUSPECT; i++) {
+		pass(50 * NS_PER_MS);
+		solo_carry_all(solo);
+		prove(1, 0);
+		report.ack_age_ns += 50 * NS_PER_MS;
+		session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	}
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	pass(5 * NS_PER_S);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	session_path_room(solo->s, &solo->path[0], true);
+	CHECK(session_deadline(solo->s, solo->now) <= solo->now);
+	pass(0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_free(solo);
+}
+
 /* A fresh connection is wanted when nothing moves, not when the network is slow. */
 static void silence_asks_for_a_fresh_connection(void)
 {
@@ -402,6 +449,8 @@ int main(void)
 	RUN(alone_it_is_never_suspect);
 	RUN(an_ended_outage_is_forgotten);
 	RUN(patience_counts_from_the_last_sign_of_life);
+	RUN(no_patience_at_all);
+	RUN(without_room_there_is_no_readmission);
 	RUN(silence_asks_for_a_fresh_connection);
 	RUN(idle_probes);
 	RUN(a_full_carrier_is_not_waited_for);
