@@ -243,6 +243,24 @@ static void print_session(const json_t *session)
 	json_array_foreach(paths, i, path) print_path(path);
 }
 
+static void print_listener(const json_t *listener)
+{
+	const json_t *networks = json_object_get(listener, "networks");
+	size_t i;
+	json_t *name;
+	printf(" listens on %s", word(listener, "address"));
+	if (json_array_size(networks) > 0)
+		printf(", answering each by itself:");
+	json_array_foreach(networks, i, name) if (json_is_string(name))
+		printf(" %s", json_string_value(name));
+	putchar('\n');
+	double error = number(listener, "error");
+	if (error > 0 && error < 4096)
+		printf("  warning: a connection may be answered by another network than it came in by, "
+		       "and be lost: no socket of its own for each (%s)\n",
+		       strerror((int)error));
+}
+
 static void print_answers(const json_t *answers)
 {
 	size_t i, j;
@@ -253,6 +271,8 @@ static void print_answers(const json_t *answers)
 		printf("%s%s (%.0f): %zu session%s\n", i > 0 ? "\n" : "", word(process, "command"),
 		       number(process, "pid"), json_array_size(sessions),
 		       json_array_size(sessions) == 1 ? "" : "s");
+		const json_t *listeners = json_object_get(process, "listeners");
+		json_array_foreach(listeners, j, session) print_listener(session);
 		json_array_foreach(sessions, j, session) print_session(session);
 	}
 	if (json_array_size(answers) == 0)

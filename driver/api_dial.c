@@ -23,6 +23,7 @@ struct dial_call {
 	struct options options;
 	bool handle;
 	struct handover handover;
+	uint8_t id[SESSION_ID_BYTES];
 	struct endpoint *endpoint;      /* a handle's, held */
 	struct endpoint_wait wait;
 };
@@ -33,9 +34,11 @@ static void give_face(struct dial_call *d, struct endpoint *ep)
 	int fd;
 	int error = face_descriptor_open(ep, &fd, &d->call.failure);
 
+	memcpy(d->id, ep->id, sizeof d->id);
 	if (error == 0)
 		error = handover_send(&d->handover, fd, &d->call.failure);
-	else
+	/* The peer may have it already: what the program never got is no clean end. */
+	if (error < 0)
 		endpoint_abort(ep, REASON_ABORTED);
 	if (error == 0 && d->handle) {
 		face_handle_adopt(ep);
@@ -74,19 +77,36 @@ static void run_dial(struct engine *e, struct call *c)
 		endpoint_wait(ep, &d->wait, ENDPOINT_ESTABLISHED, TIME_NEVER, dialled);
 }
 
-/* Has `run` make a descriptor, which comes by way of the handover. It, or -errno with words. */
+/* The descriptor was made and did not come. */
+static void undo_dial(struct engine *e, struct call *c)
+{
+	struct endpoint *ep = endpoint_find(e, container_of(c, struct dial_call, call)->id, true);
+
+	if (ep)
+		endpoint_abort(ep, REASON_ABORTED);
+	call_done(c, 0);
+}
+
+/*
+ * Has `run` make a descriptor, which comes by way of the handover. It, or -errno with words; undo, if it
+ * was made and did not come, while it is still on its way: NULL for nothing.
+ */
 static int fetch_descriptor(struct engine *e, struct call *call, struct handover *handover,
-			    void (*run)(struct engine *e, struct call *c), struct failure *failure)
+			    void (*run)(struct engine *e, struct call *c),
+			    void (*undo)(struct engine *e, struct call *c), struct failure *failure)
 {
 	int fd = handover_open(handover, e, failure);
 
 	if (fd < 0)
 		return fd;
 	fd = call_run(e, call, run);
-	if (fd < 0)
+	if (fd < 0) {
 		*failure = call->failure;
-	else
+	} else {
 		fd = handover_take(handover, failure);
+		if (fd < 0 && undo)
+			call_run(e, call, undo);
+	}
 	handover_close(handover);
 	return fd;
 }
@@ -102,7 +122,7 @@ int api_dial(const char *address, const hawser_options *options, struct endpoint
 	if (!address)
 		return api_fail_naming(-EINVAL, "hawser_dial: no address");
 	api_take_options(&d.options, options);
-	int fd = fetch_descriptor(e, &d.call, &d.handover, run_dial, &failure);
+	int fd = fetch_descriptor(e, &d.call, &d.handover, run_dial, undo_dial, &failure);
 	if (fd < 0 && d.endpoint)
 		api_let_go(d.endpoint);
 	if (fd < 0)
@@ -150,7 +170,7 @@ int hawser_listen(const char *address, const hawser_options *options)
 	int error = primer_start(e);
 	if (error < 0)
 		return api_fail_naming(error, "starting a thread");
-	int fd = fetch_descriptor(e, &l.call, &l.handover, run_listen, &failure);
+	int fd = fetch_descriptor(e, &l.call, &l.handover, run_listen, NULL, &failure);
 	return fd < 0 ? api_fail(fd, &failure) : fd;
 }
 

@@ -62,6 +62,7 @@ hawser_t *hawser_open(const char *address, const hawser_options *options)
 		face_handle_begin(h);
 		return h;
 	}
+	hawser_abort(fd);
 	api_let_go(ep);
 	close(fd);
 	api_fail(-ENOMEM, NULL);
@@ -145,10 +146,13 @@ hawser_t *hawser_accept(int listening_fd)
 	}
 	hawser_t *h = hawser_handle(fd);
 	if (!h) {
-		int error = errno;
+		struct failure failure;
 
+		/* The peer is not to take it for a session that ended. */
+		failure_set(&failure, errno, "%s", api_last_words());
+		hawser_abort(fd);
 		close(fd);
-		errno = error;
+		api_fail(-failure.error, &failure);
 	}
 	return h;
 }

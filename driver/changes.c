@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One netlink socket for the engine. What changed is not read: the diallers look at the tables, once
- * for a burst of changes. Without the socket (a filter refuses it) redialling goes by time alone.
+ * One netlink socket for the engine. What changed is not read: diallers and listeners look at the tables,
+ * once for a burst of changes. Without the socket (a filter refuses it) redialling goes by time alone, and
+ * listeners stay with the networks that there were.
  */
 #include "driver/changes.h"
 
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "driver/listen.h"
 #include "driver/redial.h"
 
 /* A change comes as several messages, and an address can be used some time after it was told of. */
@@ -35,6 +37,7 @@ static void settled(struct timer *t, time_ns now)
 		next = d->next;
 		redial_networks_changed(d);
 	}
+	listen_networks_changed(c->engine);
 }
 
 /* Also overflow (ENOBUFS) is news: something was missed. More than READS_MAX is read the next time. */
@@ -69,19 +72,29 @@ static void listen_to_kernel(struct changes *c)
 		close(fd);
 }
 
+void changes_start(struct engine *e)
+{
+	struct changes *c;
+
+	if (e->changes)
+		return;
+	c = calloc(1, sizeof *c);
+	if (!c)
+		return;
+	c->engine = e;
+	c->settle.expired = settled;
+	e->changes = c;
+	listen_to_kernel(c);
+}
+
 void changes_join(struct dialler *d)
 {
-	struct changes *c = d->engine->changes;
+	struct changes *c;
 
-	if (!c) {
-		c = calloc(1, sizeof *c);
-		if (!c)
-			return;
-		c->engine = d->engine;
-		c->settle.expired = settled;
-		d->engine->changes = c;
-		listen_to_kernel(c);
-	}
+	changes_start(d->engine);
+	c = d->engine->changes;
+	if (!c)
+		return;
 	d->next = c->diallers;
 	if (d->next)
 		d->next->link = &d->next;

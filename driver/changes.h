@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changes of local networks, as the kernel tells of them (rtnetlink), passed on to the diallers. */
+/* Changes of local networks, as the kernel tells of them (rtnetlink), passed on to diallers and listeners. */
 #ifndef HAWSER_DRIVER_CHANGES_H
 #define HAWSER_DRIVER_CHANGES_H
 
@@ -7,7 +7,10 @@
 
 struct dialler;
 
-/* From now on redial_networks_changed is called for it. The first one starts the watching. */
+/* Begins to watch, unless it was begun: from now on listen_networks_changed is called. */
+void changes_start(struct engine *e);
+
+/* From now on redial_networks_changed is called for it, too. */
 void changes_join(struct dialler *d);
 void changes_leave(struct dialler *d);
 

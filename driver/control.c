@@ -222,7 +222,7 @@ static void take_guests(struct control *c)
 			guest_new(c, fd);
 			continue;
 		}
-		if (errno == EAGAIN || errno == EINTR)
+		if (errno == EAGAIN)
 			return;
 		break;
 	}
@@ -341,6 +341,24 @@ static int connect_to(pid_t pid)
 	return -ENOTCONN;
 }
 
+#define END(text) ((text)[sizeof(text) - 1] = '\0')
+
+/* Another process wrote it: only what this library can have written is let through. 0 or -ENOTCONN. */
+static int check_answer(struct answer *answer, size_t length, enum query_kind kind)
+{
+	if (length != sizeof *answer || answer->magic != QUERY_MAGIC || answer->result > 0 ||
+	    answer->count > INFO_PATHS_MAX)
+		return -ENOTCONN;
+	END(answer->text);
+	for (unsigned i = 0; kind == QUERY_PATHS && i < answer->count; i++) {
+		END(answer->paths[i].carrier);
+		END(answer->paths[i].interface);
+		END(answer->paths[i].local);
+		END(answer->paths[i].remote);
+	}
+	return 0;
+}
+
 int control_ask(pid_t pid, const struct query *query, struct answer *answer)
 {
 	struct timeval limit = { .tv_sec = ASK_TIMEOUT_S };
@@ -362,7 +380,7 @@ int control_ask(pid_t pid, const struct query *query, struct answer *answer)
 		if (got < 0 && errno == EINTR)
 			continue;
 		close(fd);
-		return got == (ssize_t)sizeof *answer && answer->magic == QUERY_MAGIC ? 0 : -ENOTCONN;
+		return got < 0 ? -ENOTCONN : check_answer(answer, (size_t)got, (enum query_kind)query->kind);
 	}
 	close(fd);
 	return -ENOTCONN;

@@ -13,7 +13,9 @@
  *         "mode_receiving":"...","error":0,"reason_code":0,"reason":"words or empty",
  *         ...the other members of struct hawser_info, as numbers...,
  *         "paths":[{"id":0,"state":"active","reason_code":0,"reason":"words or empty","error":0,
- *           "replies_elsewhere":false,...the other members of struct hawser_path_info...}]}]}
+ *           "replies_elsewhere":false,...the other members of struct hawser_path_info...}]}],
+ *        "listeners":[{"address":"ADDRESS:PORT","networks":["eth0","eth1"],"error":0}]}
+ *     networks: those that answer for themselves; error: errno why one that should does not
  */
 #ifndef HAWSER_DRIVER_CONTROL_H
 #define HAWSER_DRIVER_CONTROL_H

@@ -1,36 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doors: accepting what comes, and how long a socket stays open. */
+/* Opening listening sockets, several on one port, and accepting what comes. */
 #include "driver/door.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "driver/address.h"
+#include "driver/entrance.h"
 #include "driver/guest.h"
 
 #define ACCEPTS_MAX 32u                         /* in one turn of the loop */
 #define PAUSE_NS    (100 * NS_PER_MS)           /* after accept failed for want of descriptors or memory */
 
-struct door {
-	struct door *next;
-	struct engine *engine;
-	struct listener *listener;      /* NULL: closed by the program, JOINs are still served */
-	int fd;
-	struct sockaddr_storage address;
-	struct watch watch;
-	struct timer pause;
-	struct task more;
-};
-
 static void accept_some(struct door *door)
 {
+	struct engine *e = door->entrance->engine;
+
 	for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
 		int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			guest_new(door->engine, door->listener, fd);
+			guest_new(e, door->entrance->listener, fd);
 			continue;
 		}
 		switch (errno) {
@@ -41,14 +35,14 @@ static void accept_some(struct door *door)
 		case ENOBUFS:
 		case ENOMEM:
 			/* They stay in the kernel's queue until something is free. */
-			(void)timer_start(door->engine, &door->pause, engine_now(door->engine) + PAUSE_NS);
+			(void)timer_start(e, &door->pause, engine_now(e) + PAUSE_NS);
 			return;
 		default:
 			/* That connection was lost before it was accepted; see accept(2). */
 			break;
 		}
 	}
-	engine_post(door->engine, &door->more);
+	engine_post(e, &door->more);
 }
 
 static void door_ready(struct watch *w, uint32_t events)
@@ -71,106 +65,104 @@ static void door_more(struct task *t)
 	accept_some(container_of(t, struct door, more));
 }
 
-static void door_free(struct door *door)
+static int set(int fd, int level, int name, int value)
 {
-	struct door **link = &door->engine->listeners->doors;
-
-	while (*link != door)
-		link = &(*link)->next;
-	*link = door->next;
-	watch_stop(door->engine, &door->watch);
-	timer_stop(door->engine, &door->pause);
-	engine_unpost(door->engine, &door->more);
-	close(door->fd);
-	free(door);
+	return setsockopt(fd, level, name, &value, sizeof value) < 0 ? -errno : 0;
 }
 
-static int open_socket(const struct sockaddr_storage *address)
+static int bind_interface(int fd, const char *interface)
 {
-	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP), on = 1, err;
+	socklen_t length = (socklen_t)strlen(interface);
 
-	if (fd < 0)
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, length) < 0 ? -errno : 0;
+}
+
+static int listen_at(int fd, const struct sockaddr_storage *address)
+{
+	if (bind(fd, (const struct sockaddr *)address, address_length(address)) < 0 || listen(fd, SOMAXCONN) < 0)
 		return -errno;
-	if (address->ss_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-		goto out;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
-	    bind(fd, (const struct sockaddr *)address, address_length(address)) < 0 || listen(fd, SOMAXCONN) < 0)
-		goto out;
-	return fd;
-out:
-	err = -errno;
-	close(fd);
-	return err;
-}
-
-/* A door that a listener has left, at exactly this address. */
-static struct door *left_door(struct listeners *all, const struct sockaddr_storage *address)
-{
-	for (struct door *door = all->doors; door; door = door->next)
-		if (!door->listener && address_same(&door->address, address) &&
-		    address_port(&door->address) == address_port(address))
-			return door;
-	return NULL;
-}
-
-int door_open(struct listener *listener, const struct sockaddr_storage *address, uint16_t *port)
-{
-	struct listeners *all = listener->engine->listeners;
-	struct door *door = left_door(all, address);
-	socklen_t length = sizeof door->address;
-	int err;
-
-	if (door) {
-		door->listener = listener;
-		*port = address_port(address);
-		return 0;
-	}
-	door = calloc(1, sizeof *door);
-	if (!door)
-		return -ENOMEM;
-	door->engine = listener->engine;
-	door->listener = listener;
-	door->pause.expired = door_paused;
-	door->more.run = door_more;
-	door->fd = open_socket(address);
-	err = door->fd < 0 ? door->fd : 0;
-	if (err == 0 && getsockname(door->fd, (struct sockaddr *)&door->address, &length) < 0)
-		err = -errno;
-	if (err == 0)
-		err = watch_start(door->engine, &door->watch, door->fd, EPOLLIN, door_ready);
-	if (err < 0) {
-		if (door->fd >= 0)
-			close(door->fd);
-		free(door);
-		return err;
-	}
-	door->next = all->doors;
-	all->doors = door;
-	*port = address_port(&door->address);
 	return 0;
 }
 
-void doors_leave(struct listeners *all, struct listener *listener)
+/*
+ * The kernel allows a bound socket beside one that is not only if both say SO_REUSEPORT. They say it for
+ * this moment only: left on, another process of this user could join them and take connections away.
+ */
+static int listen_beside(int fd, int main_fd, const struct sockaddr_storage *address)
 {
-	struct door *door, *next;
+	int err = set(main_fd, SOL_SOCKET, SO_REUSEPORT, 1);
 
-	for (door = all->doors; door; door = next) {
-		next = door->next;
-		if (door->listener == listener)
-			door->listener = NULL;
-		if (!door->listener && all->session_count == 0)
-			door_free(door);
-	}
+	if (err == 0)
+		err = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (err == 0)
+		err = listen_at(fd, address);
+	(void)set(fd, SOL_SOCKET, SO_REUSEPORT, 0);
+	(void)set(main_fd, SOL_SOCKET, SO_REUSEPORT, 0);
+	return err;
 }
 
-bool doors_address(const struct listeners *all, unsigned index, char *text, size_t size)
+static int open_socket(const struct entrance *entrance, const char *interface)
 {
-	for (const struct door *door = all->doors; door; door = door->next) {
-		if (door->listener && index-- == 0) {
-			address_text(&door->address, text, size);
-			return true;
-		}
+	const struct sockaddr_storage *address = &entrance->address;
+	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	int err = fd < 0 ? -errno : set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+
+	if (err == 0 && address->ss_family == AF_INET6)
+		err = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+	if (err == 0 && interface)
+		err = bind_interface(fd, interface);
+	if (err == 0)
+		err = interface ? listen_beside(fd, entrance->main->fd, address) : listen_at(fd, address);
+	if (err < 0 && fd >= 0)
+		close(fd);
+	return err < 0 ? err : fd;
+}
+
+int door_new(struct door **out, struct entrance *entrance, const char *interface, unsigned index)
+{
+	struct door *door = calloc(1, sizeof *door);
+	socklen_t length = sizeof entrance->address;
+	int err = 0;
+
+	if (!door)
+		return -ENOMEM;
+	door->entrance = entrance;
+	door->index = index;
+	if (interface)
+		strncpy(door->interface, interface, sizeof door->interface - 1);
+	door->pause.expired = door_paused;
+	door->more.run = door_more;
+	door->fd = open_socket(entrance, interface);
+	if (door->fd < 0) {
+		err = door->fd;
+		free(door);
+		return err;
 	}
-	return false;
+	if (!interface && getsockname(door->fd, (struct sockaddr *)&entrance->address, &length) < 0)
+		err = -errno;
+	if (err == 0)
+		err = watch_start(entrance->engine, &door->watch, door->fd, EPOLLIN, door_ready);
+	if (err < 0) {
+		close(door->fd);
+		free(door);
+		return err;
+	}
+	*out = door;
+	return 0;
+}
+
+void door_drain(struct door *door)
+{
+	accept_some(door);
+}
+
+void door_free(struct door *door)
+{
+	struct engine *e = door->entrance->engine;
+
+	watch_stop(e, &door->watch);
+	timer_stop(e, &door->pause);
+	engine_unpost(e, &door->more);
+	close(door->fd);
+	free(door);
 }

@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A door: a listening socket that carriers come in by. */
+/*
+ * A door: one listening socket. An entrance's main door is bound to no interface. A network's door is
+ * bound to its interface, and so are the connections that it accepts, from their SYN-ACK on: they are
+ * answered by the network that they came in by, whatever the routing tables prefer. The kernel takes a
+ * bound socket before one that is not, so the main door gets what no other takes.
+ */
 #ifndef HAWSER_DRIVER_DOOR_H
 #define HAWSER_DRIVER_DOOR_H
 
-#include <sys/socket.h>
+#include <net/if.h>
 
-#include "driver/listener.h"
+#include "driver/engine.h"
+
+struct entrance;
+
+struct door {
+	struct entrance *entrance;
+	char interface[IF_NAMESIZE];    /* "" and 0: the main door */
+	unsigned index;
+	int fd;
+	struct watch watch;
+	struct timer pause;
+	struct task more;
+};
 
 /*
- * A door of the listener at this address: a new one, or one that an earlier listener has left. 0 and its
- * port, or -errno.
+ * At the entrance's address. interface NULL: the main door, which may find out the port: it is entered
+ * in the entrance's address. Else a network's, beside the main door. 0 or -errno; -EPERM: sockets cannot
+ * be bound to interfaces here (before Linux 5.7 without privilege, or a filter).
  */
-int door_open(struct listener *listener, const struct sockaddr_storage *address, uint16_t *port);
+int door_new(struct door **out, struct entrance *entrance, const char *interface, unsigned index);
 
-/* Takes the listener (NULL: none) from its doors. Those stay open that sessions may need for their JOINs. */
-void doors_leave(struct listeners *all, struct listener *listener);
-
-/* As listen_address. */
-bool doors_address(const struct listeners *all, unsigned index, char *text, size_t size);
+/* Takes in what waits at it now. */
+void door_drain(struct door *door);
+void door_free(struct door *door);
 
 #endif

@@ -40,10 +40,12 @@ struct face {
 	time_ns bulk_at;                /* the last large write came; 0: it has been looked at */
 	bool shut;                      /* the program writes no more (shutdown or close) */
 	bool deaf;                      /* the program reads no more */
+	bool dropped;                   /* closed with something unread, or before it was accepted */
 	bool closed;                    /* both: it closed its end */
 	bool input_ended;               /* all it wrote is in the session, and the FIN */
 	bool output_ended;              /* it has been told the end */
-	bool mute;                      /* reset: its writing has been ended */
+	bool mute;                      /* reset: its writing has been ended, */
+	time_ns muted_at;               /* then */
 	/* reset: the engine's end is closed as soon as that reads as one */
 	bool ending;
 	bool complete;                  /* ending, and nothing is lost by it: a clean end to read */

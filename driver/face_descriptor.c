@@ -49,6 +49,8 @@ static void face_ready(struct watch *w, uint32_t events)
 		f->writable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP))
 		f->shut = true;
+	if (events & EPOLLERR)
+		f->dropped = true;
 	/* After our own shutdown a hang-up only says that the program shut its direction as well. */
 	if ((events & EPOLLHUP) && !f->output_ended)
 		f->closed = f->deaf = true;
@@ -56,15 +58,19 @@ static void face_ready(struct watch *w, uint32_t events)
 	endpoint_post(ep);
 }
 
-/* The engine's end is fd from now on, its first stale_bytes forwarded. On failure it stays the caller's. */
-static int adopt(struct endpoint *ep, int fd, size_t stale_bytes)
+static int watch_face(struct endpoint *ep, int fd)
 {
 	struct face *f = &ep->face;
 
 	assert(f->fd < 0 && f->kind == FACE_ABSENT);
-	int error = watch_start(ep->engine, &f->watch, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, face_ready);
-	if (error < 0)
-		return error;
+	return watch_start(ep->engine, &f->watch, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, face_ready);
+}
+
+/* The engine's end is fd from now on, which is watched already; its first stale_bytes are forwarded. */
+static void adopt(struct endpoint *ep, int fd, size_t stale_bytes)
+{
+	struct face *f = &ep->face;
+
 	pthread_mutex_lock(&ep->lock);
 	f->kind = FACE_SOCKET;
 	f->fd = fd;
@@ -73,7 +79,6 @@ static int adopt(struct endpoint *ep, int fd, size_t stale_bytes)
 	record_reader_init(&f->reader, UINT64_MAX);
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_post(ep);
-	return 0;
 }
 
 int face_descriptor_open(struct endpoint *ep, int *program_fd, struct failure *failure)
@@ -90,12 +95,13 @@ int face_descriptor_open(struct endpoint *ep, int *program_fd, struct failure *f
 	if (!ep->messages)
 		size_buffers(pair[1]);
 	if (error == 0)
-		error = adopt(ep, pair[0], 1);
+		error = watch_face(ep, pair[0]);
 	if (error < 0) {
 		close(pair[0]);
 		close(pair[1]);
 		return failure_system(failure, -error, "making the session's socket");
 	}
+	adopt(ep, pair[0], 1);
 	*program_fd = pair[1];
 	return 0;
 }
@@ -111,14 +117,18 @@ int face_descriptor_connect(struct endpoint *ep, int path_fd, struct failure *fa
 	snprintf(address.sun_path, sizeof address.sun_path, "/proc/thread-self/fd/%d", path_fd);
 	error = bind_name(ep, fd);
 	size_buffers(fd);
-	if (error == 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-		error = -errno;
+	/* Before it is connected: closed after that, it would be a session that ended cleanly. */
 	if (error == 0)
-		error = adopt(ep, fd, 0);
+		error = watch_face(ep, fd);
+	if (error == 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		error = -errno;
+		watch_stop(ep->engine, &ep->face.watch);
+	}
 	if (error < 0) {
 		close(fd);
 		return failure_system(failure, -error, "the listening descriptor");
 	}
+	adopt(ep, fd, 0);
 	return 0;
 }
 

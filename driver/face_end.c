@@ -2,6 +2,7 @@
 /* How the program's end comes to read as the session ended, and looks that are put off till later. */
 #include "driver/face_descriptor.h"
 
+#include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include "driver/unread.h"
 
 #define RELEASE_WAIT_NS (5 * NS_PER_MS)         /* nothing new for so long: is the writer stuck? */
+#define MUTE_WAIT_NS    (50 * NS_PER_MS)        /* for a sleeping writer to see that it may write no more */
 #define READ_WAIT_NS    (50 * NS_PER_MS)        /* between two looks whether all packets were read */
 
 static bool all_arrived(struct endpoint *ep)
@@ -31,6 +33,7 @@ void face_descriptor_reset(struct endpoint *ep)
 	if (!f->mute && unread_bytes(f) > 0) {
 		shutdown(f->fd, SHUT_RD);
 		f->mute = true;
+		f->muted_at = clock_now();
 	}
 	f->input_ended = true;
 	/* All that the peer sent was read to its end, and all of ours arrived: a reset takes nothing away. */
@@ -96,13 +99,29 @@ static bool packets_unread(struct endpoint *ep)
 	return true;
 }
 
+/*
+ * The error of the close is there once, and a writer that sleeps would take it from a reader, who then
+ * reads a clean end: it is given the time to wake up and find EPIPE.
+ */
+static bool writers_leave(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+	time_ns now = clock_now();
+
+	if (f->muted_at == 0 || f->closed || now - f->muted_at >= MUTE_WAIT_NS)
+		return false;
+	if (!timer_started(&f->again))
+		look_in(ep, f->muted_at + MUTE_WAIT_NS - now);
+	return true;
+}
+
 static void settle_reset(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 
-	if (f->priming || packets_unread(ep))
+	if (f->priming || packets_unread(ep) || writers_leave(ep))
 		return;
-	if (unread_bytes(f) == 0 && !f->closed) {
+	if (unread_bytes(f) <= 0 && !f->closed) {
 		prime(ep);
 		return;
 	}
@@ -114,11 +133,14 @@ static void settle_clean(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 	char bytes[4096];
+	ssize_t n = 1;
 
-	for (unsigned i = 0; i < FACE_TURN_PACKETS; i++)
-		if (recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT) <= 0)
-			break;
-	face_descriptor_close(ep);
+	for (unsigned i = 0; n > 0 && i < FACE_TURN_PACKETS; i++)
+		n = recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	if (n < 0 && errno != EAGAIN && errno != ECONNRESET)
+		look_in(ep, READ_WAIT_NS);
+	else
+		face_descriptor_close(ep);
 }
 
 /* After a large write, with nothing new: looks in a while whether the writer sleeps. */
@@ -130,8 +152,10 @@ static void settle_stale(struct endpoint *ep)
 	if (!f->bulk_at || f->stale_bytes == 0 || f->ending || f->input_ended)
 		return;
 	if (now - f->bulk_at >= RELEASE_WAIT_NS) {
-		f->bulk_at = 0;
-		unread_release(f);
+		if (unread_release(f))
+			f->bulk_at = 0;
+		else
+			look_in(ep, RELEASE_WAIT_NS);
 	} else if (!timer_started(&f->again)) {
 		look_in(ep, RELEASE_WAIT_NS);
 	}

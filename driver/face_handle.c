@@ -13,6 +13,7 @@
 
 #define IOV_MOST        16u
 #define SEND_MIN_BYTES  4096u   /* with less room than that, a larger send waits */
+#define NOTIFY_RETRY_NS (20 * NS_PER_MS)        /* after the system had no memory for a byte */
 
 void face_handle_adopt(struct endpoint *ep)
 {
@@ -105,14 +106,26 @@ static bool can_go_on(const struct endpoint *ep)
 	       (f->wants_write && can_send(ep));
 }
 
+static void notify_again(struct timer *t, time_ns now)
+{
+	struct face *f = container_of(t, struct face, again);
+
+	(void)now;
+	endpoint_post(container_of(f, struct endpoint, face));
+}
+
 void face_handle_notify(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 
 	if (f->kind != FACE_COPY || f->fd < 0 || !f->notifies || f->notified || !can_go_on(ep))
 		return;
-	if (send(f->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+	if (send(f->fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1) {
 		f->notified = true;
+	} else if (errno != EPIPE && errno != ECONNRESET && !timer_started(&f->again)) {
+		f->again.expired = notify_again;
+		timer_start(ep->engine, &f->again, clock_now() + NOTIFY_RETRY_NS);
+	}
 }
 
 /* The engine has something to write because of what the program did. */

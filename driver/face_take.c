@@ -3,6 +3,7 @@
 #include "driver/face_descriptor.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 #include "driver/unread.h"
@@ -14,14 +15,26 @@ bool face_descriptor_pending(struct endpoint *ep)
 	const struct face *f = &ep->face;
 
 	return f->fd >= 0 && !f->input_ended &&
-	       (f->in.length > 0 || (f->shut && f->kind != FACE_ABSENT) || unread_new_bytes(f) > 0);
+	       (f->in.length > 0 || (f->shut && f->kind != FACE_ABSENT) || unread_new_bytes(f) != 0);
 }
 
+/*
+ * The program writes no more. Dropped without a word it reads as a reset, as of TCP: perhaps no program ever
+ * had it, because its listener was closed.
+ */
 static void input_over(struct endpoint *ep, time_ns now)
 {
+	struct session_figures figures;
+
 	ep->face.input_ended = true;
 	ep->face.readable = false;
-	session_send_finish(ep->session, now);
+	session_figures(ep->session, &figures);
+	if (!ep->face.dropped || figures.written > 0) {
+		session_send_finish(ep->session, now);
+		return;
+	}
+	failure_set(&ep->failure, ECONNRESET, "session with %s: closed before it was read", ep->peer);
+	session_reset(ep->session, REASON_ABORTED, now);
 }
 
 static size_t iov_bytes(const struct iovec *iov, unsigned count)
@@ -40,14 +53,19 @@ static bool take_stream(struct endpoint *ep, time_ns now)
 
 	for (size_t moved = 0; f->readable && !f->input_ended;) {
 		bool shut = f->shut;    /* looked at before the queue: nothing is added after it */
-		size_t bytes = unread_new_bytes(f);
+		ssize_t there = unread_new_bytes(f);
 
-		if (bytes == 0) {
+		if (there < 0) {
+			ep->refused = true;     /* no edge will come */
+			break;
+		}
+		if (there == 0) {
 			f->readable = false;
 			if (shut)
 				input_over(ep, now);
 			break;
 		}
+		size_t bytes = (size_t)there;
 		unread_note_write(f, bytes, now);
 		if (moved >= FACE_TURN_BYTES)
 			return true;
@@ -58,8 +76,10 @@ static bool take_stream(struct endpoint *ep, time_ns now)
 			break;  /* readable stays: goes on when there is room */
 		bytes = unread_take_bytes(f, iov, count, space < bytes ? space : bytes);
 		session_send_commit(ep->session, bytes, now);
-		if (bytes == 0)
+		if (bytes == 0) {
+			ep->refused = true;
 			break;
+		}
 		moved += bytes;
 	}
 	return false;
@@ -127,8 +147,10 @@ static bool take_packets(struct endpoint *ep, time_ns now)
 		if (!forward_packet(ep, now))
 			break;
 		int got = unread_take_packet(f, now);
-		if (got < 0)
+		if (got < 0) {
+			ep->refused = true;
 			break;
+		}
 		if (got == 0) {
 			f->readable = false;
 			if (shut)

@@ -169,7 +169,9 @@ static int make_endpoint(struct guest *guest, const struct handshake_offer *offe
 	};
 	int err;
 
-	config.session.mode = (enum session_mode)offer->mode;
+	/* The listener's own mode is for what it sends; without one it does as the dialler asks. */
+	if (!options->mode_named)
+		config.session.mode = (enum session_mode)offer->mode;
 	if (orphan_timeout_ns < config.session.orphan_timeout_ns)
 		config.session.orphan_timeout_ns = orphan_timeout_ns;
 	memcpy(config.session.id, offer->id, sizeof config.session.id);
@@ -179,6 +181,7 @@ static int make_endpoint(struct guest *guest, const struct handshake_offer *offe
 	explicit_bzero(&config, sizeof config);
 	if (err < 0)
 		return err;
+	(*out)->mode_asked = offer->mode;
 	e->listeners->session_count++;
 	endpoint_peer_declared(*out, offer->receive_limit, offer->range_credit,
 			       time_of_ms(offer->resume_timeout_ms));

@@ -9,8 +9,9 @@
 #include <sys/socket.h>
 
 #include "driver/address.h"
-#include "driver/door.h"
+#include "driver/changes.h"
 #include "driver/endpoint.h"
+#include "driver/entrance.h"
 #include "driver/guest.h"
 #include "driver/resolve.h"
 
@@ -37,7 +38,7 @@ void listener_session_over(struct endpoint *ep)
 
 	assert(all->session_count > 0);
 	all->session_count--;
-	doors_leave(all, NULL);
+	entrances_leave(all, NULL);
 }
 
 static void listener_free(struct listener *listener)
@@ -47,7 +48,7 @@ static void listener_free(struct listener *listener)
 	guests_forget(all, listener);
 	if (listener->queue)
 		accept_queue_free(listener->queue);
-	doors_leave(all, listener);
+	entrances_leave(all, listener);
 	engine_unpost(listener->engine, &listener->farewell);
 	free(listener);
 }
@@ -95,9 +96,17 @@ static int choose_addresses(struct resolve_result *result, bool *named, const ch
 	return 0;
 }
 
-/* Opens all doors on one port. 0 and the port, or -errno with words. */
-static int open_doors(struct listener *listener, const struct resolve_result *result, bool named,
-		      uint16_t *port, struct failure *failure)
+static bool beyond_loopback(const struct resolve_result *result)
+{
+	for (unsigned i = 0; i < result->count; i++)
+		if (!address_is_loopback(&result->remote[i].address))
+			return true;
+	return false;
+}
+
+/* Opens all entrances on one port. 0 and the port, or -errno with words. */
+static int open_entrances(struct listener *listener, const struct resolve_result *result, bool named,
+			  uint16_t *port, struct failure *failure)
 {
 	unsigned opened = 0;
 	int err = 0;
@@ -108,13 +117,13 @@ static int open_doors(struct listener *listener, const struct resolve_result *re
 
 		if (opened > 0)
 			address_set_port(&address, *port);
-		err = door_open(listener, &address, port);
+		err = entrance_open(listener, &address, port);
 		opened += err == 0;
 		/* A host without IPv6, or without IPv4, is served by what it has. */
 		if (err == 0 || (!named && (err == -EAFNOSUPPORT || err == -EADDRNOTAVAIL)))
 			continue;
 		address_text(&address, text, sizeof text);
-		doors_leave(listener->engine->listeners, listener);
+		entrances_leave(listener->engine->listeners, listener);
 		return failure_system(failure, -err, "listen on %s", text);
 	}
 	return opened > 0 ? 0 : failure_system(failure, -err, "listen");
@@ -145,7 +154,7 @@ int listen_begin(struct engine *e, const char *address, const struct options *op
 		goto out;
 	any_port = address_port(&result.remote[0].address) == 0;
 	for (unsigned i = 0; i < PORT_TRIES_MAX; i++) {
-		err = open_doors(listener, &result, named, &port, failure);
+		err = open_entrances(listener, &result, named, &port, failure);
 		if (err != -EADDRINUSE || !any_port)
 			break;
 	}
@@ -157,13 +166,35 @@ int listen_begin(struct engine *e, const char *address, const struct options *op
 	err = accept_queue_new(e, &config, &listener->queue, program_fd, failure);
 	if (err < 0)
 		goto out;
+	if (beyond_loopback(&result)) {
+		changes_start(e);
+		entrances_follow(e->listeners);
+	}
 	return 0;
 out:
 	listener_free(listener);
 	return err;
 }
 
-bool listen_address(struct engine *e, unsigned index, char *text, size_t size)
+bool listen_view(struct engine *e, unsigned index, struct listen_view *view)
 {
-	return e->listeners && doors_address(e->listeners, index, text, size);
+	const struct entrance *entrance = e->listeners ? e->listeners->entrances : NULL;
+
+	for (; entrance; entrance = entrance->next)
+		if (entrance->listener && index-- == 0)
+			break;
+	if (!entrance)
+		return false;
+	address_text(&entrance->address, view->address, sizeof view->address);
+	view->count = entrance->count;
+	for (unsigned i = 0; i < entrance->count; i++)
+		view->interface[i] = entrance->beside[i]->interface;
+	view->error = entrance->error;
+	return true;
+}
+
+void listen_networks_changed(struct engine *e)
+{
+	if (e->listeners)
+		entrances_follow(e->listeners);
 }

@@ -3,6 +3,7 @@
 #ifndef HAWSER_DRIVER_LISTEN_H
 #define HAWSER_DRIVER_LISTEN_H
 
+#include "driver/address.h"
 #include "driver/engine.h"
 #include "driver/failure.h"
 #include "driver/options.h"
@@ -18,7 +19,21 @@
 int listen_begin(struct engine *e, const char *address, const struct options *options, int *program_fd,
 		 struct failure *failure);
 
-/* The address of the nth socket that takes new sessions, for status. False: there are not so many. */
-bool listen_address(struct engine *e, unsigned index, char *text, size_t size);
+/* How many networks of a listener's address can have a socket of their own; the others share one. */
+#define LISTEN_NETWORKS_MAX 8u
+
+/* The nth address that takes new sessions, for status. */
+struct listen_view {
+	char address[ADDRESS_TEXT_MAX];
+	unsigned count;                 /* networks that answer for themselves */
+	const char *interface[LISTEN_NETWORKS_MAX];
+	int error;                      /* -errno: why one that should does not; 0: none such */
+};
+
+/* False: there are not so many. The view is valid until the loop goes on. */
+bool listen_view(struct engine *e, unsigned index, struct listen_view *view);
+
+/* From changes.c: networks, addresses or routes of this host have changed. */
+void listen_networks_changed(struct engine *e);
 
 #endif

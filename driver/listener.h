@@ -16,16 +16,17 @@ struct listener {
 	struct task farewell;           /* the program has closed it */
 };
 
-struct door;
+struct entrance;
 struct guest;
 
 /*
- * listeners --- door (a listening socket) x n ---> listener (options, accept queue), NULL: JOINs only
+ * listeners --- entrance (an address) x n ---> listener (options, accept queue), NULL: JOINs only
+ *          |        `--- door (a listening socket) x 1 + networks
  *          `--- guest (a carrier before the end of its handshake), oldest first
  */
 struct listeners {
 	struct engine *engine;
-	struct door *doors;
+	struct entrance *entrances;
 	struct guest *oldest, **newest_link;
 	unsigned guest_count;
 	unsigned session_count;         /* accepted sessions that are not over */

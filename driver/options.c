@@ -297,13 +297,15 @@ int options_set(struct options *options, const char *name, const char *value,
 
 		if (strcmp(name, option->name) != 0)
 			continue;
-		if (!value)
-			return reset(option, options) ? 0 : -EINVAL;
-		if (strnlen(value, VALUE_MAX) < VALUE_MAX &&
-		    option->parse(option, (char *)options + option->at, value))
-			return 0;
-		return failure_set(failure, EINVAL, "option %s: \"%.60s\" is not %s", name, value,
-				   option->wanted);
+		if (value && (strnlen(value, VALUE_MAX) == VALUE_MAX ||
+			      !option->parse(option, (char *)options + option->at, value)))
+			return failure_set(failure, EINVAL, "option %s: \"%.60s\" is not %s", name, value,
+					   option->wanted);
+		if (!value && !reset(option, options))
+			return -EINVAL;
+		if (option->parse == parse_mode)
+			options->mode_named = value != NULL;
+		return 0;
 	}
 	return failure_set(failure, EINVAL, "there is no option \"%.60s\"", name);
 }

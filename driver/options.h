@@ -28,6 +28,7 @@ struct via {
 
 struct options {
 	enum session_mode mode;
+	bool mode_named;                /* set by name, not the default */
 	enum session_kind kind;
 	bool insecure;
 	bool nonblock;

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "driver/info.h"
+#include "driver/listen.h"
+
+#define LISTENERS_MAX 64u       /* told of */
 
 static const char *const session_states[] = { "dialling", "established", "closing", "closed", "reset" };
 static const char *const path_states[] = { "fresh", "active", "suspect", "down" };
@@ -112,6 +115,27 @@ static void put_command(FILE *out)
 	put_string(out, "command", name);
 }
 
+static void put_listener(FILE *out, const struct listen_view *view)
+{
+	fputc('{', out);
+	put_string(out, "address", view->address);
+	fputs(",\"networks\":[", out);
+	for (unsigned i = 0; i < view->count; i++)
+		fprintf(out, "%s\"%s\"", i > 0 ? "," : "", view->interface[i]);
+	fprintf(out, "],\"error\":%d}", -view->error);
+}
+
+static void put_listeners(FILE *out, struct engine *e)
+{
+	struct listen_view view;
+
+	for (unsigned i = 0; i < LISTENERS_MAX && listen_view(e, i, &view); i++) {
+		if (i > 0)
+			fputc(',', out);
+		put_listener(out, &view);
+	}
+}
+
 int status_write(struct engine *e, size_t limit_bytes, char **text, size_t *length)
 {
 	FILE *out = open_memstream(text, length);
@@ -129,6 +153,8 @@ int status_write(struct engine *e, size_t limit_bytes, char **text, size_t *leng
 		put_session(out, ep);
 		comma = ",";
 	}
+	fputs("],\"listeners\":[", out);
+	put_listeners(out, e);
 	fputs("]}", out);
 	if (fclose(out) == 0)
 		return 0;

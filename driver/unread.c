@@ -12,19 +12,19 @@
 
 #define SMALL_BYTES 2048u       /* a write of that size cannot hold up the next one */
 
-size_t unread_bytes(const struct face *f)
+ssize_t unread_bytes(const struct face *f)
 {
 	int bytes = 0;
 
-	return ioctl(f->fd, SIOCINQ, &bytes) < 0 ? 0 : (size_t)bytes;
+	return ioctl(f->fd, SIOCINQ, &bytes) < 0 ? -errno : bytes;
 }
 
-size_t unread_new_bytes(const struct face *f)
+ssize_t unread_new_bytes(const struct face *f)
 {
-	size_t queued = unread_bytes(f);
+	ssize_t queued = unread_bytes(f), stale = (ssize_t)f->stale_bytes;
 
 	/* Of packets the head alone is stale; of a stream its first byte. */
-	return queued > f->stale_bytes ? queued - f->stale_bytes : 0;
+	return queued < 0 ? queued : queued > stale ? queued - stale : 0;
 }
 
 /* Cuts the iovecs off after `bytes`; returns how many are left. */
@@ -73,36 +73,60 @@ size_t unread_take_bytes(struct face *f, struct iovec *iov, unsigned count, size
 	return taken;
 }
 
-int unread_take_packet(struct face *f, time_ns now)
+/* Takes the packet at the head off the queue: 0 or -errno. */
+static int drop_head(struct face *f)
 {
 	char none;
 
-	if (f->stale_bytes > 0) {
-		if (unread_new_bytes(f) == 0)
-			return 0;
-		(void)recv(f->fd, &none, 0, MSG_DONTWAIT);
-		f->stale_bytes = 0;
-	}
+	/* A packet goes whole, whatever the length asked for. */
+	return recv(f->fd, &none, 0, MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* The length of the packet at the head; 0: there is none, or -errno. */
+static ssize_t head_bytes(struct face *f)
+{
+	char none;
+
 	for (;;) {
 		ssize_t length = recv(f->fd, &none, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 
-		if (length < 0 || (length == 0 && unread_bytes(f) == 0))
-			return 0;
-		if (length == 0) {      /* cannot be told from the end at the other side: not sent */
-			(void)recv(f->fd, &none, 0, MSG_DONTWAIT);
-			continue;
-		}
-		if (!parcel_reserve(&f->in, (size_t)length))
-			return -ENOMEM;
-		length = recv(f->fd, f->in.bytes, (size_t)length, MSG_PEEK | MSG_DONTWAIT);
-		if (length <= 0)
-			return 0;
-		f->in.length = (size_t)length;
-		f->in.at = 0;
-		unread_note_write(f, (size_t)length, now);
-		f->stale_bytes = (size_t)length;
-		return 1;
+		if (length < 0)
+			return errno == EAGAIN ? 0 : -errno;
+		if (length > 0)
+			return length;
+		/* The end, or one of 0 bytes, which cannot be told from the end at the other side: not sent. */
+		ssize_t queued = unread_bytes(f);
+		if (queued <= 0)
+			return queued;
+		int error = drop_head(f);
+		if (error < 0)
+			return error;
 	}
+}
+
+int unread_take_packet(struct face *f, time_ns now)
+{
+	if (f->stale_bytes > 0) {
+		ssize_t new_bytes = unread_new_bytes(f);
+		int error = new_bytes > 0 ? drop_head(f) : (int)new_bytes;
+
+		if (new_bytes == 0 || error < 0)
+			return error;
+		f->stale_bytes = 0;
+	}
+	ssize_t length = head_bytes(f);
+	if (length <= 0)
+		return (int)length;
+	if (!parcel_reserve(&f->in, (size_t)length))
+		return -ENOMEM;
+	length = recv(f->fd, f->in.bytes, (size_t)length, MSG_PEEK | MSG_DONTWAIT);
+	if (length <= 0)
+		return length < 0 ? -errno : 0;
+	f->in.length = (size_t)length;
+	f->in.at = 0;
+	unread_note_write(f, (size_t)length, now);
+	f->stale_bytes = (size_t)length;
+	return 1;
 }
 
 void unread_note_write(struct face *f, size_t bytes, time_ns now)
@@ -111,14 +135,20 @@ void unread_note_write(struct face *f, size_t bytes, time_ns now)
 		f->bulk_at = now;
 }
 
-void unread_release(struct face *f)
+bool unread_release(struct face *f)
 {
-	char bytes[1];
+	char byte;
 
-	if (f->fd < 0 || f->stale_bytes == 0 || f->ending || unread_bytes(f) > f->stale_bytes ||
-	    !pressure_on_peer(f->fd))
-		return;
-	/* A packet goes whole, whatever the length asked for. */
-	(void)recv(f->fd, bytes, sizeof bytes, MSG_DONTWAIT);
+	if (f->fd < 0 || f->stale_bytes == 0 || f->ending)
+		return true;
+	ssize_t new_bytes = unread_new_bytes(f);
+	if (new_bytes < 0)
+		return false;
+	if (new_bytes > 0 || !pressure_on_peer(f->fd))
+		return true;
+	/* Forgotten while it is there, what is stale would be taken for new. */
+	if (recv(f->fd, &byte, 1, MSG_DONTWAIT) < 0)
+		return false;
 	f->stale_bytes = 0;
+	return true;
 }

@@ -2,7 +2,7 @@
 /*
  * The control socket: guests of every kind put their requests to a process with one session. A query
  * must be answered by one whole answer or, where it waits, later; "status" by a document that is JSON,
- * whatever the session's texts hold; everything else by the end, and nobody stays for ever.
+ * whatever the session's texts hold; everything else by the end, and nobody stays for ever. And what an answer by another process may hold.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -10,9 +10,11 @@
 /* Its guests are its own affair; only here is one made without a socket that listens. */
 #include "driver/control.c"
 #include "driver/endpoint.h"
+#include "driver/listen.h"
 #include "fuzz/fuzz.h"
 
-#define GUESTS 6u
+#define GUESTS         6u
+#define DOCUMENT_BYTES (4 * CONTROL_PACKET_BYTES)       /* one session's is smaller */
 
 static struct engine engine;
 static struct endpoint *endpoint;
@@ -21,6 +23,12 @@ static struct endpoint *endpoint;
 void listener_session_over(struct endpoint *ep)
 {
 	HOLDS(ep == endpoint);
+}
+
+bool listen_view(struct engine *e, unsigned index, struct listen_view *view)
+{
+	*view = (struct listen_view){ .address = "127.0.0.1:1", .count = 1, .interface = { "lo" }, .error = -EPERM };
+	return e == &engine && index < 2;
 }
 
 void dialler_link_lost(struct endpoint *ep, uint16_t id, enum reason reason, int error, bool ended,
@@ -110,21 +118,19 @@ static void ask_something(struct draw *d, int fd)
 
 static void check_document(int fd, const char *first, size_t length)
 {
-	char *text = malloc(CONTROL_STATUS_BYTES);
+	static char text[DOCUMENT_BYTES];
 	json_t *document;
 	ssize_t got;
 
-	HOLDS(text != NULL);
 	memcpy(text, first, length);
-	while ((got = recv(fd, text + length, CONTROL_STATUS_BYTES - length, MSG_DONTWAIT)) > 0)
+	while ((got = recv(fd, text + length, sizeof text - length, MSG_DONTWAIT)) > 0)
 		length += (size_t)got;
 	document = json_loadb(text, length, 0, NULL);
 	HOLDS(document != NULL && json_is_array(json_object_get(document, "sessions")));
 	json_decref(document);
-	free(text);
 }
 
-static void check_answer(int fd)
+static void hear_answer(int fd)
 {
 	static char bytes[CONTROL_PACKET_BYTES];
 	const struct answer *a = (const struct answer *)(const void *)bytes;
@@ -162,9 +168,34 @@ static int visit(struct draw *d, struct control *control)
 			events |= EPOLLHUP;
 		w->ready(w, events);
 		run_tasks();
-		check_answer(pair[0]);
+		hear_answer(pair[0]);
 	}
 	return pair[0];
+}
+
+/* The other side of it: what the library makes of an answer by another process. */
+static void take_answer(struct draw *d)
+{
+	struct answer *a = malloc(sizeof *a);
+	enum query_kind kind = draw_below(d, 9);
+	size_t length = draw_below(d, 4) == 0 ? draw_u16(d) : sizeof *a;
+
+	HOLDS(a != NULL);
+	memset(a, draw_u8(d), sizeof *a);
+	if (draw_below(d, 4) != 0) {
+		a->magic = QUERY_MAGIC;
+		a->result = -(int32_t)draw_u8(d);
+		a->count = draw_below(d, INFO_PATHS_MAX + 2);
+	}
+	draw_fill(d, (uint8_t *)a + offsetof(struct answer, text), draw_u8(d));
+	if (check_answer(a, length, kind) == 0) {
+		HOLDS(a->result <= 0 && a->count <= INFO_PATHS_MAX);
+		HOLDS(strnlen(a->text, sizeof a->text) < sizeof a->text);
+		for (unsigned i = 0; kind == QUERY_PATHS && i < a->count; i++)
+			HOLDS(strnlen(a->paths[i].remote, sizeof a->paths[i].remote) <
+			      sizeof a->paths[i].remote);
+	}
+	free(a);
 }
 
 static void finish(struct control *control)
@@ -201,6 +232,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int guests[GUESTS];
 	unsigned count = 0;
 
+	take_answer(&d);
 	begin(&d, &control);
 	while (d.left > 0 && count < GUESTS)
 		guests[count++] = visit(&d, &control);

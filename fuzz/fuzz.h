@@ -69,6 +69,16 @@ static inline unsigned draw_below(struct draw *d, unsigned bound)
 	return (bound <= 256 ? draw_u8(d) : draw_u16(d)) % bound;
 }
 
+/* One of the values, or any number of 32 bits. */
+static inline uint64_t draw_pick(struct draw *d, const uint64_t *values, unsigned count)
+{
+	unsigned which = draw_below(d, count + 1);
+
+	return which < count ? values[which] : draw_u32(d);
+}
+#define PICK(d, ...) draw_pick(d, (const uint64_t[]){ __VA_ARGS__ }, \
+			       sizeof((uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t))
+
 /* Fills bytes; zeros when the input is used up. */
 static inline void draw_fill(struct draw *d, void *bytes, size_t length)
 {

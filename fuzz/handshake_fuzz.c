@@ -114,11 +114,13 @@ static void say_true(struct world *w)
 		.kind = w->terms.kind, .version = 1, .resume_timeout_ms = w->terms.resume_timeout_ms,
 	};
 	struct frame_confirm confirm;
+	const uint8_t *unsaid;
 	size_t length;
 
+	/* Nobody answers twice, nor what was not said to the end. */
+	if (w->answered || (w->offered && w->out_length == 0) || handshake_output(&w->h, &unsaid) > 0)
+		w->altered = true;
 	if (w->dialler) {
-		if (w->answered || w->out_length < PREAMBLE_BYTES + FRAME_HEADER_BYTES + FRAME_JOIN_BYTES)
-			w->altered = true;
 		memcpy(accept.nonce, w->peer_nonce, sizeof accept.nonce);
 		frame_accept_encode(frame, sizeof frame, &accept);
 		prove(w, false, w->out + PREAMBLE_BYTES, frame + FRAME_HEADER_BYTES, accept.mac);
@@ -128,8 +130,6 @@ static void say_true(struct world *w)
 		length = true_offer(w, frame, sizeof frame);
 		w->offered = true;
 	} else {
-		if (w->answered || w->out_length < PREAMBLE_BYTES + FRAME_HEADER_BYTES + FRAME_ACCEPT_BYTES)
-			w->altered = true;
 		true_offer(w, offer, sizeof offer);
 		prove(w, true, offer, w->out + PREAMBLE_BYTES + FRAME_HEADER_BYTES, confirm.mac);
 		length = frame_confirm_encode(frame, sizeof frame, &confirm);

@@ -72,6 +72,22 @@ void judge_consumed(struct judge *j, uint64_t length)
 	raise_limit(j);
 }
 
+void judge_id(struct judge *j, uint16_t id)
+{
+	int16_t ahead = (int16_t)(uint16_t)(id - j->highest_id);
+
+	HOLDS(id != PATH_ID_NONE);
+	for (unsigned i = 0; i < JUDGE_PATHS; i++)
+		HOLDS(!j->path[i].known || j->path[i].id != id);
+	HOLDS(j->ids_count == 0 || ahead > -64);
+	/* Those that are far behind now may come round again. */
+	for (unsigned i = 0; i < j->ids_count && i < IDS_MAX; i++)
+		HOLDS(j->ids[i] != id || ahead >= 64 || ahead == INT16_MIN);
+	if (j->ids_count == 0 || ahead > 0)
+		j->highest_id = id;
+	j->ids[j->ids_count++ % IDS_MAX] = id;
+}
+
 bool judge_complete(const struct judge *j)
 {
 	return j->contiguous == j->fin && j->finished && j->sent_top == j->written + 1;

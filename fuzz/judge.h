@@ -10,6 +10,7 @@
 #include "core/session.h"
 
 #define JUDGE_PATHS     12u
+#define IDS_MAX         128u
 #define NO_FIN          UINT64_MAX
 
 /* One direction of a carrier, cut into frames. */
@@ -47,6 +48,10 @@ struct judge {
 	uint64_t peer_limit;            /* the greatest that the peer declared */
 
 	bool over;                      /* RESET, or CLOSE(done), came and was right */
+
+	uint16_t ids[IDS_MAX];          /* of all paths so far, the oldest forgotten first */
+	unsigned ids_count;
+	uint16_t highest_id;
 };
 
 enum verdict { VERDICT_FINE, VERDICT_VIOLATION };
@@ -55,6 +60,8 @@ enum verdict { VERDICT_FINE, VERDICT_VIOLATION };
 void judge_fill(uint8_t *to, uint64_t offset, size_t length);
 void judge_compare(const uint8_t *bytes, uint64_t offset, size_t length);
 void judge_init(struct judge *j, uint64_t receive_limit_bytes, uint64_t peer_limit);
+/* The session took a path of this id. */
+void judge_id(struct judge *j, uint16_t id);
 void judge_consumed(struct judge *j, uint64_t length);
 /* The peer's bytes, which the session has read too. */
 enum verdict judge_heard(struct judge *j, struct judged_path *p, const uint8_t *bytes, size_t length);

@@ -12,6 +12,7 @@
 #	lab_exec a client 10.77.1.2
 #	lab_cut 1; lab_heal 1
 #
+# Several labs may stand at once, each of a shell of its own: names hold the shell's process id.
 # lab_down runs on EXIT: it kills everything in the namespaces and removes them. A script with an
 # EXIT trap of its own calls lab_down there. Functions return 0, 77 when the machine cannot, or 1.
 #
@@ -135,13 +136,15 @@ lab_start() { # a|b COMMAND...
 }
 
 # The default for new connections of both hosts. The sysctl wants a name that the first namespace
-# permits; root permits it for the moment it takes. Else every route says it, which also overrides
-# what a program asks for by TCP_CONGESTION.
+# permits; root permits it for the moment it takes, one lab at a time. Else every route says it,
+# which also overrides what a program asks for by TCP_CONGESTION.
 lab_congestion() { # cubic|bbr
 	local host index permitted='' permit=/proc/sys/net/ipv4/tcp_allowed_congestion_control
 	echo "$1" >"$LAB_DIR/congestion"
 	rm -f "$LAB_DIR/congestion_by_route"
 	if [ -z "${LAB_PRIVATE:-}" ] && ! grep -qw "$1" $permit; then
+		exec 5<$permit
+		flock 5
 		permitted=$(cat $permit)
 		echo "$permitted $1" 2>/dev/null >$permit
 	fi
@@ -150,7 +153,10 @@ lab_congestion() { # cubic|bbr
 		lab_exec "$host" sh -c 'echo "$1" >/proc/sys/net/ipv4/tcp_congestion_control' \
 			sh "$1" 2>/dev/null || : >"$LAB_DIR/congestion_by_route"
 	done
-	[ -z "$permitted" ] || echo "$permitted" 2>/dev/null >$permit
+	if [ -n "$permitted" ]; then
+		echo "$permitted" 2>/dev/null >$permit
+		exec 5<&-
+	fi
 	for index in "$LAB_DIR"/*.kind; do
 		[ -e "$index" ] || continue
 		index=${index##*/}

@@ -11,7 +11,7 @@
 
 #define SYN_TIMEOUT_NS   (1 * NS_PER_S)
 #define SYN_TRIES_MAX    6u
-#define FINISHING_NS     (3 * NS_PER_S)         /* as the driver does: then bytes are answered by a reset */
+#define FINISHING_NS (3 * NS_PER_S) /* as the driver does: then bytes are answered by a reset */
 #define DETACHED_NS      (120 * NS_PER_S)
 
 static struct stream_store *stores_free;
@@ -141,7 +141,8 @@ int carrier_dial(struct world *w, unsigned network, struct carrier_id *id)
 /* Nothing more comes of this end: it is gone, or its kernel has sent and received everything. */
 static bool end_is_over(const struct carrier_end *e)
 {
-	return !e->attached && (!e->open || (e->fin && e->acked == e->end + 1 && e->arrived > e->fin_at));
+	return !e->attached &&
+	       (!e->open || (e->fin && e->acked == e->end + 1 && e->arrived > e->fin_at));
 }
 
 void carrier_settle(struct world *w, struct carrier *c)
@@ -162,6 +163,15 @@ uint64_t carrier_room(const struct world *w, const struct carrier *c, unsigned h
 	uint64_t buffer = held < w->plan.send_kernel_bytes ? w->plan.send_kernel_bytes - held : 0;
 
 	return room < buffer ? room : buffer;
+}
+
+bool carrier_writable(const struct world *w, const struct carrier *c, unsigned h)
+{
+	const struct carrier_end *e = &c->end[h];
+	uint64_t unsent = e->end - (e->next < e->end ? e->next : e->end), held = e->end - e->acked;
+
+	return 2 * unsent <= e->backlog_bytes &&
+	       3 * held <= 2 * (uint64_t)w->plan.send_kernel_bytes;
 }
 
 static void ring_write(struct carrier_end *e, const uint8_t *bytes, size_t length)
@@ -243,7 +253,8 @@ ssize_t carrier_receive(struct world *w, struct carrier *c, unsigned h, const st
 		}
 	}
 	/* Tells the sender when the window has opened by half the buffer. */
-	if (e->open && e->taken + w->plan.receive_kernel_bytes >= e->window_told + w->plan.receive_kernel_bytes / 2) {
+	if (e->open && e->taken + w->plan.receive_kernel_bytes >=
+			       e->window_told + w->plan.receive_kernel_bytes / 2) {
 		struct packet packet = { .type = PACKET_ACK, .acknowledged = e->arrived,
 					 .window_end = e->taken + w->plan.receive_kernel_bytes };
 
@@ -313,6 +324,8 @@ void carrier_report(const struct world *w, const struct carrier *c, unsigned h,
 
 	*report = (struct carrier_report){
 		.known = true,
+		.waiting = e->segment_first < e->segment_end,
+		.delivered = e->delivered,
 		.unsent_bytes = (uint32_t)(e->next < e->end ? e->end - e->next : 0),
 		.acked_bytes = e->acked,
 		/* The kernel counts in milliseconds. */
@@ -329,7 +342,8 @@ void carrier_backlog(struct world *w, struct carrier *c, unsigned h, uint32_t by
 
 uint64_t carrier_under_way(const struct carrier *c, unsigned h)
 {
-	return c->end[h].end - (c->end[!h].taken < c->end[h].end ? c->end[!h].taken : c->end[h].end);
+	return c->end[h].end -
+	       (c->end[!h].taken < c->end[h].end ? c->end[!h].taken : c->end[h].end);
 }
 
 static void dial_timer(struct world *w, struct carrier *c)

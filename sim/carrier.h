@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A model of TCP, as much of it as a session can feel: bytes in order whatever the network does, and what
- * that costs in time. Loss recovery by selective acknowledgement and time of sending (the idea of RFC
- * 8985), tail loss probes, retransmission timeouts with back-off from 200 ms to 120 s as Linux has
- * them (RFC 6298), a receive window, resets, half-open connections.
+ * A model of TCP, as much of it as a session can feel: bytes in order whatever the network does,
+ * and what that costs in time. Loss recovery by selective acknowledgement and time of sending (the
+ * idea of RFC 8985), tail loss probes, retransmission timeouts with back-off from 200 ms to 120 s
+ * as Linux has them (RFC 6298), a receive window, resets, half-open connections.
  *
  * The bytes that host h sends, in one ring, from the sender's program to the receiver's:
  *
@@ -59,6 +59,7 @@ struct carrier_end {
 	bool fin;
 	uint64_t segment_first, segment_end, lost_hint;   /* numbers, modulo CARRIER_SEGMENTS */
 	unsigned lost_count;
+	uint64_t delivered;             /* segments, also out of order */
 	uint64_t flight_bytes, congestion_bytes, threshold_bytes, recovery_end, sacked_top;
 	time_ns srtt_ns, rttvar_ns, timer_at, event_at, heard_at;
 	unsigned backoff;
@@ -108,12 +109,15 @@ void carrier_event(struct world *w, uint32_t which);
 
 /* Between the files of the carrier. */
 void carrier_output(struct world *w, struct carrier *c, unsigned h);
-void carrier_output_acked(struct world *w, struct carrier *c, unsigned h, const struct packet *packet);
+void carrier_output_acked(struct world *w, struct carrier *c, unsigned h,
+			  const struct packet *packet);
 void carrier_output_timer(struct world *w, struct carrier *c, unsigned h);
 void carrier_emit(struct world *w, struct carrier *c, unsigned h, struct packet *packet);
 void carrier_arm(struct world *w, struct carrier *c, unsigned h, time_ns at);
 void carrier_signal(struct world *w, struct carrier *c, unsigned h, bool readable, bool writable);
 uint64_t carrier_room(const struct world *w, const struct carrier *c, unsigned h);
+/* As a poll has it: half of what may be unsent is free, and a third of the buffer. */
+bool carrier_writable(const struct world *w, const struct carrier *c, unsigned h);
 void carrier_settle(struct world *w, struct carrier *c);
 
 #endif

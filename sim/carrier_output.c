@@ -45,7 +45,8 @@ static void restart_timer(struct world *w, struct carrier *c, unsigned h)
 		e->timer_at = TIME_NEVER;
 		return;
 	}
-	if (e->segment_first < e->segment_end && e->backoff == 0 && e->lost_count == 0 && e->srtt_ns > 0) {
+	if (e->segment_first < e->segment_end && e->backoff == 0 && e->lost_count == 0 &&
+	    e->srtt_ns > 0) {
 		if (probe < PROBE_LEAST_NS)
 			probe = PROBE_LEAST_NS;
 		if (probe < rto) {
@@ -82,7 +83,8 @@ static bool repair_one(struct world *w, struct carrier *c, unsigned h)
 		e->lost_hint++;
 	assert(e->lost_hint < e->segment_end);
 	struct segment *segment = segment_at(e, e->lost_hint);
-	if (e->flight_bytes > 0 && e->flight_bytes + (segment->end - segment->start) > e->congestion_bytes)
+	if (e->flight_bytes > 0 &&
+	    e->flight_bytes + (segment->end - segment->start) > e->congestion_bytes)
 		return false;
 	segment->lost = false;
 	e->lost_count--;
@@ -145,6 +147,7 @@ static void sample_rtt(struct carrier_end *e, time_ns rtt_ns)
 
 static void segment_done(struct carrier_end *e, struct segment *segment)
 {
+	e->delivered += !segment->sacked;
 	if (segment->lost)
 		e->lost_count--;
 	else if (!segment->sacked)
@@ -197,7 +200,8 @@ static void find_lost(struct carrier_end *e, const struct world *w, time_ns deli
 
 		if (segment->start >= e->sacked_top)
 			break;
-		if (segment->sacked || segment->lost || segment->sent_at + e->srtt_ns / 4 >= delivered_stamp)
+		if (segment->sacked || segment->lost ||
+		    segment->sent_at + e->srtt_ns / 4 >= delivered_stamp)
 			continue;
 		segment->lost = true;
 		e->lost_count++;
@@ -218,7 +222,8 @@ static void grow(struct carrier_end *e, const struct world *w, uint64_t bytes)
 		e->congestion_bytes += w->plan.packet_bytes * bytes / e->congestion_bytes + 1;
 }
 
-void carrier_output_acked(struct world *w, struct carrier *c, unsigned h, const struct packet *packet)
+void carrier_output_acked(struct world *w, struct carrier *c, unsigned h,
+			  const struct packet *packet)
 {
 	struct carrier_end *e = &c->end[h];
 	uint64_t before = e->acked;
@@ -245,8 +250,7 @@ void carrier_output_acked(struct world *w, struct carrier *c, unsigned h, const 
 	if (e->acked > before || opened)
 		restart_timer(w, c, h);
 	carrier_output(w, c, h);
-	/* As a poll does: writable when half of what may be unsent is free. */
-	if (e->wants_room && carrier_room(w, c, h) >= e->backlog_bytes / 2) {
+	if (e->wants_room && carrier_writable(w, c, h)) {
 		e->wants_room = false;
 		carrier_signal(w, c, h, false, true);
 	}
@@ -260,7 +264,9 @@ void carrier_output_timer(struct world *w, struct carrier *c, unsigned h)
 
 	if (e->segment_first == e->segment_end) {
 		/* The window is closed: asks whether it still is. */
-		struct packet probe = { .type = PACKET_DATA, .sequence = e->acked, .stamp = w->now };
+		struct packet probe = { .type = PACKET_DATA,
+					.sequence = e->acked,
+					.stamp = w->now };
 
 		if (e->next < stream_end(e))
 			carrier_emit(w, c, h, &probe);

@@ -49,7 +49,9 @@ unsigned coverage_print(const struct coverage *coverage)
 		}
 		printf("\n");
 	}
-	printf("down: the network has no path just now, while bytes of the session are not acknowledged;\n"
-	       "n/a: %s\n", coverage_excuse(FAULT_PATH_ADD, HEALTH_ACTIVE));
+	printf("down: the network has no path just now, while bytes of the session are not "
+	       "acknowledged;\n"
+	       "n/a: %s\n",
+	       coverage_excuse(FAULT_PATH_ADD, HEALTH_ACTIVE));
 	return empty;
 }

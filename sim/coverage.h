@@ -9,7 +9,7 @@
 #include "sim/fault.h"
 
 #define COVERAGE_MODES  4u
-#define COVERAGE_STATES 4u              /* enum health_state; DOWN: a network without a path just now */
+#define COVERAGE_STATES 4u /* enum health_state; DOWN: a network without a path just now */
 
 struct coverage {
 	uint32_t hits[FAULT_KINDS][COVERAGE_MODES][COVERAGE_STATES];

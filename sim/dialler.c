@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Dialling and redialling, as driver/dial.c and driver/redial.c do it: one want for each network. */
+/* Dialling and redialling, as driver/dial.c and driver/redial.c do it: one want for each
+ * network. */
 #include <errno.h>
 #include <string.h>
 
@@ -48,8 +49,8 @@ static time_ns row_gap(const struct world *w, const struct host *host, time_ns n
 	return later(REFUSED_TIMEOUT_NS / 2, 2 * (INTERVAL_LEAST_NS + outage / INTERVAL_SHARE));
 }
 
-static void note_failure(struct world *w, struct host *host, struct want *want, int error, bool stranger,
-			 time_ns now)
+static void note_failure(struct world *w, struct host *host, struct want *want, int error,
+			 bool stranger, time_ns now)
 {
 	want->strangers = stranger ? want->strangers + 1 : 0;
 	if (!stranger && error != ECONNREFUSED)
@@ -91,8 +92,10 @@ static void offer(struct world *w, struct host *host, struct want *want, bool jo
 		.mode = (uint8_t)w->plan.host[1].mode,
 		.receive_limit = host->config.receive_limit_bytes,
 		.range_credit = RANGE_CREDIT,
-		.resume_timeout_ms = host->config.resume_timeout_ns == TIME_NEVER ? TIMEOUT_MS_NEVER :
-				     (uint32_t)(host->config.resume_timeout_ns / NS_PER_MS),
+		.resume_timeout_ms = host->config.resume_timeout_ns == TIME_NEVER
+					     ? TIMEOUT_MS_NEVER
+					     : (uint32_t)(host->config.resume_timeout_ns /
+							  NS_PER_MS),
 		.orphan_timeout_ms = (uint32_t)(w->plan.orphan_timeout_ns / NS_PER_MS),
 		.replaces = want->link < 0 ? PATH_ID_NONE : (uint16_t)want->link,
 		.resume = !host_has_links(host),
@@ -107,22 +110,25 @@ static void offer(struct world *w, struct host *host, struct want *want, bool jo
 	random_fill(&host->random, nonce, sizeof nonce);
 	handshake_dial(&g->handshake, PROTOCOL_VERSIONS, &offered, nonce);
 	g->talking = g->offered = true;
+	g->joins = join;
 	if (!join)
 		host->hello_at = host_now(w, host);
 }
 
-static void attach(struct world *w, struct host *host, struct want *want, time_ns now)
+static void attach(struct world *w, struct host *host, struct want *want)
 {
 	struct greeting *g = want->attempt;
 	const struct handshake_peer *peer = handshake_peer(&g->handshake);
 	time_ns rtt_ns = handshake_rtt_ns(&g->handshake);
-	bool join = handshake_offer(&g->handshake)->join;
+	bool join = g->joins;
 	uint16_t id = g->path_id;
 
 	if (!join) {
-		session_peer_declared(host->session, peer->terms.receive_limit, peer->terms.range_credit,
-				      peer->terms.resume_timeout_ms == TIMEOUT_MS_NEVER ? TIME_NEVER :
-				      (time_ns)peer->terms.resume_timeout_ms * NS_PER_MS);
+		session_peer_declared(host->session, peer->terms.receive_limit,
+				      peer->terms.range_credit,
+				      peer->terms.resume_timeout_ms == TIMEOUT_MS_NEVER
+					      ? TIME_NEVER
+					      : (time_ns)peer->terms.resume_timeout_ms * NS_PER_MS);
 		world_say(w, "host %u: session established", host->number);
 	}
 	want->attempt = NULL;
@@ -177,7 +183,8 @@ static void progress(struct world *w, struct host *host, struct want *want, time
 	if (g->connected_at == 0)
 		g->connected_at = now;
 	if (!g->offered) {
-		if (!host->established && host->hello_at > 0 && now - host->hello_at < HELLO_PATIENCE_NS)
+		if (!host->established && host->hello_at > 0 &&
+		    now - host->hello_at < HELLO_PATIENCE_NS)
 			return;
 		offer(w, host, want, host->established);
 	}
@@ -191,7 +198,7 @@ static void progress(struct world *w, struct host *host, struct want *want, time
 			lose_race(w, host, want);
 			break;
 		case HANDSHAKE_DONE:
-			attach(w, host, want, now);
+			attach(w, host, want);
 			return;
 		case HANDSHAKE_NEEDS_DECISION:
 		case HANDSHAKE_FAILED:
@@ -210,23 +217,28 @@ static time_ns attempt_limit(const struct want *want)
 	return later(want->next_at, g->started + want->rtt_ns + want->rtt_ns / 2 + 50 * NS_PER_MS);
 }
 
-static time_ns look_at(struct world *w, struct host *host, struct want *want, unsigned alive, time_ns now)
+static time_ns look_at(struct world *w, struct host *host, struct want *want, unsigned alive,
+		       time_ns now)
 {
 	struct host_link *link = want->link >= 0 ? host_link_of(host, (uint16_t)want->link) : NULL;
-	time_ns since = link != NULL ? session_path_silent_since(host->session, &link->path, now) : want->lost_at;
+	time_ns since = link != NULL ? session_path_silent_since(host->session, &link->path, now)
+				     : want->lost_at;
 	time_ns due = link != NULL ? since + SILENCE_LEAST_NS : since;
 
 	if (link != NULL && since == 0) {
 		end_attempt(w, host, want);
 		want->next_at = sooner(want->next_at, want->started + INTERVAL_LEAST_NS);
-		return link->path.health.state == HEALTH_SUSPECT ? now + SUSPECT_LOOK_NS : TIME_NEVER;
+		return link->path.health.state == HEALTH_SUSPECT ? now + SUSPECT_LOOK_NS
+								 : TIME_NEVER;
 	}
 	if (want->attempt != NULL) {
 		time_ns limit = attempt_limit(want);
 
 		if (now < limit)
-			return want->attempt->offered || host->established ? limit :
-			       sooner(limit, later(now + NS_PER_MS, host->hello_at + HELLO_PATIENCE_NS));
+			return want->attempt->offered || host->established
+				       ? limit
+				       : sooner(limit, later(now + NS_PER_MS,
+							     host->hello_at + HELLO_PATIENCE_NS));
 		end_attempt(w, host, want);
 		note_failure(w, host, want, ETIMEDOUT, false, now);
 	}
@@ -250,9 +262,12 @@ static time_ns refused_until(const struct world *w, const struct host *host, tim
 
 		if (!want->known)
 			continue;
-		if (want->link >= 0 || want->refused_since == 0 || now - want->refused_at > row_gap(w, host, now))
+		if (want->link >= 0 || want->refused_since == 0 ||
+		    now - want->refused_at > row_gap(w, host, now))
 			return TIME_NEVER;
-		last = later(last, want->refused_since);
+		/* Time that the process slept through is no refusal. */
+		if (want->refused_at - want->refused_since < REFUSED_TIMEOUT_NS)
+			return TIME_NEVER;
 	}
 	return last + REFUSED_TIMEOUT_NS;
 }
@@ -270,10 +285,13 @@ static unsigned survey(struct world *w, struct host *host, time_ns now)
 
 	for (unsigned i = 0; i < w->plan.networks; i++) {
 		struct want *want = &host->wants[i];
-		struct host_link *link = want->link >= 0 ? host_link_of(host, (uint16_t)want->link) : NULL;
+		struct host_link *link = want->link >= 0 ? host_link_of(host, (uint16_t)want->link)
+							 : NULL;
 
 		if (!want->known && w->network[i].attached)
-			*want = (struct want){ .known = true, .link = -1, .lost_at = now, .next_at = now };
+			*want = (struct want){
+				.known = true, .link = -1, .lost_at = now, .next_at = now
+			};
 		if (want->known && want->link >= 0 && link == NULL) {
 			want->link = -1;
 			want->lost_at = now;

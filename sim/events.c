@@ -17,7 +17,9 @@ static bool before(const struct event *a, const struct event *b)
 
 void events_add(struct events *events, time_ns at, enum event_kind kind, uint32_t which)
 {
-	struct event event = { .at = at, .order = events->next_order++, .kind = kind, .which = which };
+	struct event event = {
+		.at = at, .order = events->next_order++, .kind = kind, .which = which
+	};
 	unsigned i = events->count++;
 
 	assert(events->count <= EVENTS_MAX);
@@ -42,7 +44,8 @@ bool events_take(struct events *events, struct event *event)
 
 		if (child >= events->count)
 			break;
-		if (child + 1 < events->count && before(&events->heap[child + 1], &events->heap[child]))
+		if (child + 1 < events->count &&
+		    before(&events->heap[child + 1], &events->heap[child]))
 			child++;
 		if (!before(&events->heap[child], &last))
 			break;

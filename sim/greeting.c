@@ -7,7 +7,8 @@
 
 #define ROUNDS_MAX 64u
 
-struct greeting *greeting_new(struct world *w, struct host *host, struct carrier_id id, unsigned network)
+struct greeting *greeting_new(struct world *w, struct host *host, struct carrier_id id,
+			      unsigned network)
 {
 	struct greeting *g = NULL;
 

@@ -142,15 +142,41 @@ static void pump_once(struct world *w, struct host *host)
 }
 
 /*
- * Between two runs nothing happened to the session. If it has something to write now, before the time it
- * asked to be woken at, then nobody would have woken it: a lost wake-up.
+ * Between two runs nothing happened to the session. If it has something to write now, before the
+ * time it asked to be woken at, then nobody would have woken it: a lost wake-up.
  */
 static void check_slept_rightly(struct world *w, struct host *host)
 {
-	if (host->touched || host_now(w, host) >= host->deadline || session_mode(host->session) == MODE_BACKUP)
+	if (host->touched || host_now(w, host) >= host->deadline ||
+	    session_mode(host->session) == MODE_BACKUP)
 		return;
 	world_must(w, session_next_writer(host->session, host_now(w, host)) == NULL,
-		   "wake-up: host %u has something to write since some time before its deadline", host->number);
+		   "wake-up: host %u has something to write since some time before its deadline",
+		   host->number);
+}
+
+/* Silence that becomes suspicious, and probes, are times that it must ask to be woken at. */
+static void check_alarm_is_set(struct world *w, const struct host *host)
+{
+	time_ns now = host_now(w, host);
+
+	for (unsigned i = 0; i < PATHS_MAX && session_state(host->session) < SESSION_CLOSED; i++) {
+		const struct path *p = &host->links[i].path;
+		time_ns due_at;
+
+		if (!host->links[i].used || p->health.state == HEALTH_DOWN)
+			continue;
+		due_at = health_due_at(&p->health, host->config.suspect_floor_ns);
+		world_must(w,
+			   !health_usable(&p->health) || due_at <= now || host->deadline <= due_at,
+			   "wake-up: host %u sleeps through the silence of path %u", host->number,
+			   p->id);
+		world_must(w,
+			   p->closing || p->ping_due || health_outstanding(&p->health) > 0 ||
+				   p->ping_at <= now || host->deadline <= p->ping_at,
+			   "wake-up: host %u sleeps through a probe of path %u", host->number,
+			   p->id);
+	}
 }
 
 static void pump(struct world *w, struct host *host)
@@ -158,6 +184,7 @@ static void pump(struct world *w, struct host *host)
 	time_ns now = host_now(w, host);
 
 	check_slept_rightly(w, host);
+	host->heard_before = host->heard_at;
 	host->touched = false;
 	collect_events(w, host);
 	if (now >= host->deadline)
@@ -169,11 +196,13 @@ static void pump(struct world *w, struct host *host)
 		pump_once(w, host);
 		host->deadline = session_deadline(host->session, now);
 	}
-	world_must(w, host->deadline > now, "wake-up: host %u keeps a deadline %lld ns in the past", host->number,
-		   (long long)(now - host->deadline));
+	world_must(w, host->deadline > now, "wake-up: host %u keeps a deadline %lld ns in the past",
+		   host->number, (long long)(now - host->deadline));
 	world_must(w, session_next_writer(host->session, now) == NULL,
 		   "wake-up: host %u has more to write after writing all", host->number);
-	if (holds_idle(host) && host->deadline > host->active_at + IDLE_NS && host->active_at + IDLE_NS > now)
+	check_alarm_is_set(w, host);
+	if (holds_idle(host) && host->deadline > host->active_at + IDLE_NS &&
+	    host->active_at + IDLE_NS > now)
 		host->deadline = host->active_at + IDLE_NS;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A host: a session, and around it what the driver does (endpoint.c, link.c, redial.c, listen.c), step for
- * step, on the carriers of the world. It runs only for what would wake the driver.
+ * A host: a session, and around it what the driver does (endpoint.c, link.c, redial.c, listen.c),
+ * step for step, on the carriers of the world. It runs only for what would wake the driver.
  */
 #ifndef HAWSER_SIM_HOST_H
 #define HAWSER_SIM_HOST_H
@@ -15,7 +15,7 @@
 #define HOST_GREETINGS 64u
 #define ACCEPTS_MAX    32u
 
-enum link_outcome { LINK_GOES_ON, LINK_CLOSED_BY_PEER, LINK_LOST };
+enum link_outcome { OUTCOME_NONE, OUTCOME_CLOSED_BY_PEER, OUTCOME_LOST };
 
 struct host_link {
 	bool used;
@@ -34,7 +34,7 @@ struct host_link {
 /* A carrier until its handshake is done. */
 struct greeting {
 	bool used;
-	bool talking, offered, heard, parked;
+	bool talking, offered, joins, heard, parked;
 	struct carrier_id carrier;
 	unsigned network;
 	struct handshake handshake;
@@ -99,7 +99,7 @@ struct host {
 	time_ns wake_at;                /* of the event that waits; TIME_NEVER: none */
 	time_ns deadline, retry_at, ended_at, next_at, active_at;
 	bool refused;
-	bool touched;                   /* by something that is not the driver's business to be woken for */
+	bool touched; /* by something that is not the driver's business to be woken for */
 
 	/* Memory. */
 	unsigned blocks, blocks_most;
@@ -110,7 +110,8 @@ struct host {
 	bool over, aborted;
 	uint64_t final_received, final_written;
 	bool final_finished, final_peer_finished;
-	time_ns heard_at, pathless_at;
+	time_ns heard_at, heard_before; /* the latter: until this run of the driver */
+	time_ns pathless_at;
 	bool pathless_ended;
 	uint64_t writes;                /* non-empty ones to carriers */
 	struct spans sent;              /* of its stream, by whichever path */
@@ -135,13 +136,15 @@ void host_links_read(struct world *w, struct host *host);
 void host_links_write(struct world *w, struct host *host);
 void host_links_settle(struct world *w, struct host *host);
 void host_links_report(struct world *w, struct host *host);
-void host_link_take_out(struct world *w, struct host *host, struct host_link *link, enum reason reason);
+void host_link_take_out(struct world *w, struct host *host, struct host_link *link,
+			enum reason reason);
 /* A carrier whose handshake is done. 0, or as session_add_path. */
-int host_attach(struct world *w, struct host *host, struct greeting *greeting, uint16_t id, int replaces,
-		unsigned rank);
+int host_attach(struct world *w, struct host *host, struct greeting *greeting, uint16_t id,
+		int replaces, unsigned rank);
 
 /* greeting.c */
-struct greeting *greeting_new(struct world *w, struct host *host, struct carrier_id id, unsigned network);
+struct greeting *greeting_new(struct world *w, struct host *host, struct carrier_id id,
+			      unsigned network);
 void greeting_end(struct world *w, struct host *host, struct greeting *g, bool abort);
 /* Moves bytes; the state that it has come to, HANDSHAKE_FAILED also when the carrier is gone. */
 enum handshake_state greeting_talk(struct world *w, struct host *host, struct greeting *g);

@@ -19,13 +19,14 @@ static void record_end(struct world *w, struct host *host)
 {
 	struct session_figures figures;
 
+	/* Also when it is saved: the peer may be told of it meanwhile. */
 	session_figures(host->session, &figures);
 	host->final_state = session_state(host->session);
 	host->final_reason = session_reason(host->session);
 	host->final_received = figures.received;
 	host->final_written = figures.written;
 	host->final_finished = session_send_finished(host->session);
-	world_say(w, "host %u: over in state %d, reason %d", host->number, (int)host->final_state,
+	world_say(w, "host %u: ends in state %d, reason %d", host->number, (int)host->final_state,
 		  (int)host->final_reason);
 }
 
@@ -38,7 +39,8 @@ static void release(struct world *w, struct host *host)
 		host->wants[i].attempt = NULL;
 	session_fini(host->session);
 	host_reclaim(host);
-	world_must(w, host->blocks == 0, "memory: %u blocks of host %u are lost", host->blocks, host->number);
+	world_must(w, host->blocks == 0, "memory: %u blocks of host %u are lost", host->blocks,
+		   host->number);
 	host->session = NULL;
 	host->deadline = TIME_NEVER;
 	host->ended_at = 0;
@@ -66,6 +68,8 @@ static void drop_links(struct world *w, struct host *host, bool resets, bool cra
 		else
 			carrier_close(w, host_carrier(w, link), host->number, resets);
 		link->used = false;
+		host->pathless_at = host->heard_at = host_now(w, host);
+		host->pathless_ended = false;
 	}
 }
 
@@ -94,9 +98,10 @@ void host_save(struct world *w, struct host *host, bool resets)
 	if (host->image == NULL)
 		abort();
 	length = session_save(host->session, host->image, bytes, host_now(w, host));
-	world_must(w, length > 0 && (uint64_t)length <= bytes, "save: %lld bytes of at most %zu", (long long)length,
-		   bytes);
+	world_must(w, length > 0 && (uint64_t)length <= bytes, "save: %lld bytes of at most %zu",
+		   (long long)length, bytes);
 	host->image_bytes = (size_t)length;
+	record_end(w, host);
 	drop_links(w, host, resets, false);
 	release(w, host);
 	/* Nothing of what was there may be needed. */
@@ -122,25 +127,28 @@ void host_load(struct world *w, struct host *host)
 	struct stock lent;
 	int error = session_saved(host->image, host->image_bytes, &saved);
 
-	world_must(w, error == 0, "save: the image of host %u cannot be read: %d", host->number, error);
+	world_must(w, error == 0, "save: the image of host %u cannot be read: %d", host->number,
+		   error);
 	free(host->memory);
 	host->memory = malloc(session_bytes(&saved.config));
 	if (host->memory == NULL)
 		abort();
 	lend_for(&lent, saved.blocks, host);
-	error = session_load(host->memory, host->image, host->image_bytes, &lent, host_now(w, host), &host->session);
-	world_must(w, error == 0, "save: the image of host %u cannot be loaded: %d", host->number, error);
+	error = session_load(host->memory, host->image, host->image_bytes, &lent, host_now(w, host),
+			     &host->session);
+	world_must(w, error == 0, "save: the image of host %u cannot be loaded: %d", host->number,
+		   error);
 	free(host->image);
 	host->image = NULL;
-	host->pathless_at = host->heard_at = host_now(w, host);
-	host->pathless_ended = false;
 	host->touched = true;
 	host->state_seen = session_state(host->session);
 	for (unsigned i = 0; i < SIM_NETWORKS; i++) {
 		struct want *want = &host->wants[i];
 
 		if (want->known)
-			*want = (struct want){ .known = true, .link = -1, .lost_at = host_now(w, host),
+			*want = (struct want){ .known = true,
+					       .link = -1,
+					       .lost_at = host_now(w, host),
 					       .next_at = host_now(w, host) };
 	}
 	if (host->number == 0)

@@ -17,7 +17,7 @@ static size_t most(const struct host *host)
 
 static void lost(struct host_link *link, int error, bool ended)
 {
-	link->outcome = LINK_LOST;
+	link->outcome = OUTCOME_LOST;
 	link->error = error;
 	link->ended = ended;
 	link->readable = false;
@@ -29,15 +29,16 @@ static void look_closed(struct world *w, struct host_link *link)
 
 	if (!session_path_closed_by_peer(&link->path, &reason) || link->path.closing)
 		return;
-	link->outcome = LINK_CLOSED_BY_PEER;
-	world_must(w, reason != REASON_PROTOCOL_ERROR, "frame: path %u closed for a protocol error", link->path.id);
+	link->outcome = OUTCOME_CLOSED_BY_PEER;
+	world_must(w, reason != REASON_PROTOCOL_ERROR, "frame: path %u closed for a protocol error",
+		   link->path.id);
 }
 
 static void read_link(struct world *w, struct host *host, struct host_link *link)
 {
 	time_ns now = host_now(w, host);
 
-	while (link->readable && link->outcome == LINK_GOES_ON) {
+	while (link->readable && link->outcome == OUTCOME_NONE) {
 		struct iovec iov[IOV_MOST];
 		unsigned used;
 		ssize_t got;
@@ -47,17 +48,20 @@ static void read_link(struct world *w, struct host *host, struct host_link *link
 			return;
 		used = session_place(host->session, &link->path, iov, IOV_MOST);
 		if (used == 0) {
-			world_must(w, host->refuse_percent > 0 || host->refused, "memory: nowhere to read to");
+			world_must(w,
+				   host->refused || session_state(host->session) >= SESSION_CLOSED,
+				   "memory: nowhere to read to");
 			return;
 		}
-		got = carrier_receive(w, host_carrier(w, link), host->number, iov, used, most(host));
+		got = carrier_receive(w, host_carrier(w, link), host->number, iov, used,
+				      most(host));
 		if (got > 0) {
 			link->taken_bytes += (uint64_t)got;
 			host->heard_at = now;
 		}
 		error = session_arrived(host->session, &link->path, got > 0 ? (size_t)got : 0, now);
-		world_must(w, error != -EPROTO, "frame: host %u finds a protocol error on path %u", host->number,
-			   link->path.id);
+		world_must(w, error != -EPROTO, "frame: host %u finds a protocol error on path %u",
+			   host->number, link->path.id);
 		if (got == -EAGAIN)
 			link->readable = false;
 		else if (got <= 0)
@@ -72,12 +76,12 @@ static void read_link(struct world *w, struct host *host, struct host_link *link
 void host_links_read(struct world *w, struct host *host)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (host->links[i].used && host->links[i].outcome == LINK_GOES_ON)
+		if (host->links[i].used && host->links[i].outcome == OUTCOME_NONE)
 			read_link(w, host, &host->links[i]);
 }
 
-static void witness(struct world *w, struct host *host, struct host_link *link, const struct iovec *iov,
-		    size_t length)
+static void witness(struct world *w, struct host *host, struct host_link *link,
+		    const struct iovec *iov, size_t length)
 {
 	host->writes++;
 	while (length > 0) {
@@ -100,8 +104,8 @@ static void write_link(struct world *w, struct host *host, struct host_link *lin
 
 	for (unsigned i = 0; i < used; i++)
 		planned += iov[i].iov_len;
-	world_must(w, planned > 0, "output: path %u of host %u has nothing to write after all", link->path.id,
-		   host->number);
+	world_must(w, planned > 0, "output: path %u of host %u has nothing to write after all",
+		   link->path.id, host->number);
 	sent = carrier_send(w, host_carrier(w, link), host->number, iov, used, most(host));
 	if (sent > 0)
 		witness(w, host, link, iov, (size_t)sent);
@@ -112,7 +116,7 @@ static void write_link(struct world *w, struct host *host, struct host_link *lin
 		/* What the peer said last may still be there to read. */
 		link->readable = true;
 		read_link(w, host, link);
-		if (link->outcome == LINK_GOES_ON && !link->readable)
+		if (link->outcome == OUTCOME_NONE && !link->readable)
 			lost(link, (int)-sent, sent == -EPIPE || sent == -ECONNRESET);
 	}
 	if (session_path_done(host->session, &link->path) && !link->finished) {
@@ -132,9 +136,11 @@ void host_links_write(struct world *w, struct host *host)
 			carrier_backlog(w, host_carrier(w, link), host->number,
 					session_path_backlog(host->session, &link->path));
 	}
-	for (unsigned i = 0; (p = session_next_writer(host->session, host_now(w, host))) != NULL; i++) {
+	for (unsigned i = 0; (p = session_next_writer(host->session, host_now(w, host))) != NULL;
+	     i++) {
 		world_must(w, i < WRITES_MAX, "output: host %u writes without end", host->number);
-		write_link(w, host, (struct host_link *)((char *)p - offsetof(struct host_link, path)));
+		write_link(w, host,
+			   (struct host_link *)((char *)p - offsetof(struct host_link, path)));
 	}
 }
 
@@ -151,13 +157,15 @@ void host_links_report(struct world *w, struct host *host)
 	}
 }
 
-void host_link_take_out(struct world *w, struct host *host, struct host_link *link, enum reason reason)
+void host_link_take_out(struct world *w, struct host *host, struct host_link *link,
+			enum reason reason)
 {
 	time_ns now = host_now(w, host);
-	bool finishes = link->outcome != LINK_LOST && (link->finished || link->outcome == LINK_CLOSED_BY_PEER);
+	bool finishes = link->outcome != OUTCOME_LOST &&
+			(link->finished || link->outcome == OUTCOME_CLOSED_BY_PEER);
 
-	world_say(w, "host %u: path %u on network %u out, reason %d", host->number, link->path.id, link->network,
-		  (int)reason);
+	world_say(w, "host %u: path %u on network %u out, reason %d", host->number, link->path.id,
+		  link->network, (int)reason);
 	session_path_lost(host->session, &link->path, reason, link->ended, now);
 	session_remove_path(host->session, &link->path, now);
 	carrier_close(w, host_carrier(w, link), host->number, !finishes && !link->finished);
@@ -180,11 +188,12 @@ void host_links_settle(struct world *w, struct host *host)
 
 		if (!link->used)
 			continue;
-		if (link->outcome == LINK_CLOSED_BY_PEER)
+		if (link->outcome == OUTCOME_CLOSED_BY_PEER)
 			(void)session_path_closed_by_peer(&link->path, &reason);
-		else if (link->outcome == LINK_LOST)
+		else if (link->outcome == OUTCOME_LOST)
 			reason = link->error == ENOMEM ? REASON_OUT_OF_MEMORY : REASON_PATH_LOST;
-		else if (!told_long_enough && (!link->finished || session_state(host->session) < SESSION_CLOSED))
+		else if (!told_long_enough &&
+			 (!link->finished || session_state(host->session) < SESSION_CLOSED))
 			continue;
 		if (!link->finished && host->number == 0)
 			dialler_link_lost(w, host, link);
@@ -198,7 +207,8 @@ void host_links_settle(struct world *w, struct host *host)
 int host_attach(struct world *w, struct host *host, struct greeting *g, uint16_t id, int replaces,
 		unsigned rank)
 {
-	struct host_link *old = replaces >= 0 ? host_link_of(host, (uint16_t)replaces) : NULL, *link = host->links;
+	struct host_link *old = replaces >= 0 ? host_link_of(host, (uint16_t)replaces) : NULL,
+			 *link = host->links;
 	struct carrier_id carrier = g->carrier;
 	unsigned network = g->network;
 	time_ns rtt_ns = handshake_rtt_ns(&g->handshake);
@@ -216,8 +226,11 @@ int host_attach(struct world *w, struct host *host, struct greeting *g, uint16_t
 	if (error == 0 && link == host->links + PATHS_MAX)
 		error = -ENOSPC;
 	if (error == 0) {
-		*link = (struct host_link){ .carrier = carrier, .network = network, .readable = true };
-		error = session_add_path(host->session, &link->path, id, rank, rtt_ns, host_now(w, host));
+		*link = (struct host_link){ .carrier = carrier,
+					    .network = network,
+					    .readable = true };
+		error = session_add_path(host->session, &link->path, id, rank, rtt_ns,
+					 host_now(w, host));
 	}
 	world_say(w, "host %u: path %u on network %u joins: %d", host->number, id, network, error);
 	host->touched = true;

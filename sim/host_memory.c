@@ -19,7 +19,8 @@ static void *block_new(void)
 bool host_lend(struct world *w, struct host *host)
 {
 	for (unsigned wanted = session_blocks_wanted(host->session); wanted > 0; wanted--) {
-		if (host->refuse_percent > 0 && random_below(&host->random, 100) < host->refuse_percent) {
+		if (host->refuse_percent > 0 &&
+		    random_below(&host->random, 100) < host->refuse_percent) {
 			host->refused = true;
 			return false;
 		}

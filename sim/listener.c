@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The acceptor's guests, as driver/listen.c has them: carriers before the end of their handshake. */
+/* The acceptor's guests, as driver/listen.c has them: carriers before the end of their handshake.
+ */
 #include <string.h>
 
 #include "sim/world.h"
@@ -30,7 +31,8 @@ static bool hello_pending(const struct host *host)
 
 static bool join_allowed(const struct world *w, const struct host *host)
 {
-	return host->joins < JOINS_PER_SECOND_MAX || host_now(w, host) - host->joins_since >= NS_PER_S;
+	return host->joins < JOINS_PER_SECOND_MAX ||
+	       host_now(w, host) - host->joins_since >= NS_PER_S;
 }
 
 static void count_join(const struct world *w, struct host *host)
@@ -58,7 +60,8 @@ static void decide(struct world *w, struct host *host, struct greeting *g)
 	g->parked = false;
 	random_fill(&host->random, nonce, sizeof nonce);
 	if (offer->join) {
-		if (host->session == NULL || memcmp(offer->id, host->config.id, sizeof offer->id) != 0)
+		if (host->session == NULL ||
+		    memcmp(offer->id, host->config.id, sizeof offer->id) != 0)
 			handshake_refuse(&g->handshake, REASON_UNKNOWN_SESSION, 0);
 		else if (!join_allowed(w, host))
 			handshake_refuse(&g->handshake, REASON_BUSY, 0);

@@ -2,12 +2,13 @@
 /*
  * The simulator's command line:
  *
- *   sim SEED [--verbose] [--cut CUT]      one world; if it fails, the smallest schedule that still does
- *   sim --soak FIRST COUNT                so many worlds; status 1 if one failed
- *   sim --twice FIRST COUNT               each world in two processes: they must be the same
- *   sim --regressions FILE                the seeds of a file, a word behind each
+ *   sim SEED [--verbose] [--cut CUT]      one world; if it fails, the smallest schedule that still
+ * does sim --soak FIRST COUNT                so many worlds; status 1 if one failed sim --twice
+ * FIRST COUNT               each world in two processes: they must be the same sim --regressions
+ * FILE                the seeds of a file, a word behind each
  *
- *   --jobs N, --coverage (an empty cell fails), --progress, --stop-early, --save FILE (failing seeds),
+ *   --jobs N, --coverage (an empty cell fails), --progress, --stop-early, --save FILE (failing
+ * seeds),
  *   --only FAULT (and no other kind; may be repeated), --without FAULT
  */
 #include <inttypes.h>
@@ -15,12 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "sim/shrink.h"
 #include "sim/soak.h"
-
-#ifndef SIM_COMMIT
-#define SIM_COMMIT "unknown"
-#endif
 
 struct arguments {
 	uint64_t first, count;
@@ -42,9 +40,11 @@ static __attribute__((noreturn)) void usage(void)
 
 static void print_result(const struct world_result *result)
 {
-	printf("%" PRIu64 " bytes, %u faults (%u of them with bytes in flight), %.3f s of its time, %" PRIu64
-	       " steps, digest %016" PRIx64 "\n", result->bytes, result->fired, result->counted,
-	       (double)result->virtual_ns / 1e9, result->steps, result->digest);
+	printf("%" PRIu64
+	       " bytes, %u faults (%u of them with bytes in flight), %.3f s of its time, %" PRIu64
+	       " steps, digest %016" PRIx64 "\n",
+	       result->bytes, result->fired, result->counted, (double)result->virtual_ns / 1e9,
+	       result->steps, result->digest);
 }
 
 static void explain(const struct sim_options *options, uint64_t seed, const struct trial *trial)
@@ -55,8 +55,8 @@ static void explain(const struct sim_options *options, uint64_t seed, const stru
 
 	plan_draw(&plan, options, seed);
 	plan_apply(&plan, &cut);
-	printf("FAILED seed %" PRIu64 ": %s\ncommit %s\nsmallest schedule found, in %u worlds:\n", seed,
-	       trial->failure, SIM_COMMIT, trials);
+	printf("FAILED seed %" PRIu64 ": %s\ncommit %s\nsmallest schedule found, in %u worlds:\n",
+	       seed, trial->failure, SIM_COMMIT, trials);
 	plan_print(&plan);
 	printf("again: sim %" PRIu64 " --cut ", seed);
 	cut_print(&cut);
@@ -86,7 +86,8 @@ static void save_seeds(const char *name, const struct soak_summary *summary)
 		return;
 	}
 	for (unsigned i = 0; i < summary->failure_count; i++)
-		fprintf(file, "%" PRIu64 " %s\n", summary->failures[i].seed, summary->failures[i].text);
+		fprintf(file, "%" PRIu64 " %s\n", summary->failures[i].seed,
+			summary->failures[i].text);
 	fclose(file);
 }
 
@@ -98,10 +99,12 @@ static int run_soak(const struct arguments *a)
 	soak(&a->options, a->first, a->count, a->jobs, a->progress, a->stop_early, &summary);
 	if (a->coverage)
 		empty = coverage_print(&summary.coverage);
-	printf("%" PRIu64 " worlds in %.1f s (%.0f a minute), %.1f MB; a median world moves %" PRIu64
-	       " bytes through %" PRIu64 " faults that met bytes in flight (of %" PRIu64 ")\n", summary.worlds,
-	       summary.seconds, (double)summary.worlds * 60 / summary.seconds, (double)summary.bytes / 1e6,
-	       summary.median_bytes, summary.median_counted, summary.median_fired);
+	printf("%" PRIu64
+	       " worlds in %.1f s (%.0f a minute), %.1f MB; a median world moves %" PRIu64
+	       " bytes through %" PRIu64 " faults that met bytes in flight (of %" PRIu64 ")\n",
+	       summary.worlds, summary.seconds, (double)summary.worlds * 60 / summary.seconds,
+	       (double)summary.bytes / 1e6, summary.median_bytes, summary.median_counted,
+	       summary.median_fired);
 	if (a->save != NULL && summary.failure_count > 0)
 		save_seeds(a->save, &summary);
 	if (summary.failure_count > 0) {
@@ -130,7 +133,8 @@ static int run_twice(const struct arguments *a)
 		free(elsewhere);
 		if (one.failed || two.failed || one.result.digest != two.result.digest ||
 		    one.result.steps != two.result.steps) {
-			printf("seed %" PRIu64 " does not repeat: %s %s\n", seed, one.failure, two.failure);
+			printf("seed %" PRIu64 " does not repeat: %s %s\n", seed, one.failure,
+			       two.failure);
 			return 1;
 		}
 		printf("%" PRIu64 " %016" PRIx64 "\n", seed, one.result.digest);
@@ -160,7 +164,8 @@ static int run_regressions(const struct arguments *a)
 		if (!trial.failed)
 			continue;
 		failed++;
-		printf("FAILED seed %" PRIu64 ": %s; it was found for:%s", seed, trial.failure, end);
+		printf("FAILED seed %" PRIu64 ": %s; it was found for:%s", seed, trial.failure,
+		       end);
 	}
 	fclose(file);
 	printf("%u regressions, %u failed\n", ran, failed);

@@ -62,8 +62,9 @@ void networks_init(struct world *w)
 		memset(network, 0, sizeof *network);
 		random_init(&network->random, w->plan.seed, 100 + i);
 		for (unsigned host = 0; host < SIM_HOSTS; host++) {
-			link_model_init(&network->way[host], &settings, random_next(&network->random),
-					entries[i][host], NETWORK_PACKETS);
+			link_model_init(&network->way[host], &settings,
+					random_next(&network->random), entries[i][host],
+					NETWORK_PACKETS);
 			network->event_at[host] = TIME_NEVER;
 		}
 		network->attached = !w->plan.network[i].absent;
@@ -78,7 +79,8 @@ static void afflict(struct network *network, const struct active_fault *active,
 
 	switch (active->fault.kind) {
 	case FAULT_LOSS:
-		settings->loss_ppm = (uint32_t)argument > settings->loss_ppm ? (uint32_t)argument : settings->loss_ppm;
+		settings->loss_ppm = (uint32_t)argument > settings->loss_ppm ? (uint32_t)argument
+									     : settings->loss_ppm;
 		break;
 	case FAULT_DUPLICATE:
 		network->duplicate_ppm = (uint32_t)argument;
@@ -142,7 +144,8 @@ void network_refresh(struct world *w, unsigned number)
 		const struct active_fault *active = &w->active[i];
 		enum fault_scope scope = fault_traits[active->fault.kind].scope;
 
-		if (scope == SCOPE_WORLD || (scope == SCOPE_NETWORK && active->fault.network == number))
+		if (scope == SCOPE_WORLD ||
+		    (scope == SCOPE_NETWORK && active->fault.network == number))
 			afflict(network, active, &settings, cut);
 	}
 	for (unsigned host = 0; host < SIM_HOSTS; host++) {
@@ -170,7 +173,8 @@ void network_send(struct world *w, unsigned number, const struct packet *packet)
 	struct network *network = &w->network[number];
 
 	send_one(w, number, packet);
-	if (network->duplicate_ppm > 0 && random_below(&network->random, LINK_PPM) < network->duplicate_ppm)
+	if (network->duplicate_ppm > 0 &&
+	    random_below(&network->random, LINK_PPM) < network->duplicate_ppm)
 		send_one(w, number, packet);
 	schedule(w, number, packet->from);
 }
@@ -186,7 +190,8 @@ void network_event(struct world *w, uint32_t which)
 	if (network->event_at[from] > w->now)
 		return;         /* an earlier look made this one needless */
 	network->event_at[from] = TIME_NEVER;
-	while ((verdict = link_model_take(&network->way[from], w->now, &taken, &bytes)) != LINK_NOTHING) {
+	while ((verdict = link_model_take(&network->way[from], w->now, &taken, &bytes)) !=
+	       LINK_NOTHING) {
 		struct packet packet = *(struct packet *)taken;
 
 		packet_free(taken);

@@ -18,12 +18,12 @@ struct sim_options {
 	time_ns fault_least_ns;                 /* shortest fault that lasts */
 	unsigned time_percent;                  /* of every fault's longest duration */
 	uint64_t window_least, window_most;
-	unsigned hard_one_in;                   /* worlds where sessions may end before their time */
+	unsigned hard_one_in; /* worlds where sessions may end before their time */
 	unsigned early_one_in;                  /* faults begin before the session stands */
 	unsigned idle_one_in;                   /* a long silence before the end */
 	unsigned messages_one_in;
 	unsigned lossy_one_in;                  /* networks that always lose some */
-	bool steered;                           /* each seed aims at one cell of the coverage table */
+	bool steered; /* each seed aims at one cell of the coverage table */
 };
 
 struct sim_options sim_options_default(void);

@@ -22,25 +22,27 @@ static void check_blocks(const struct world *w, const struct host *host)
 			 buffer_slots_for(host->config.receive_limit_bytes);
 
 	/* Both windows, the spare ones, a tail for every path, and one to read into. */
-	world_must(w, host->blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 1, "memory: host %u holds %u blocks",
-		   host->number, host->blocks);
+	world_must(w, host->blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 1,
+		   "memory: host %u holds %u blocks", host->number, host->blocks);
 }
 
 static void check_flow(const struct world *w, const struct host *host, const struct host *peer)
 {
 	const struct session *s = host->session;
 
-	world_must(w, s->receive.ahead.count <= RANGE_CREDIT, "credit: host %u holds %u ranges", host->number,
-		   s->receive.ahead.count);
-	world_must(w, flight_runs(&s->sender.flight) <= RANGE_CREDIT + 1, "credit: host %u sends %u runs",
-		   host->number, flight_runs(&s->sender.flight));
-	world_must(w, s->sender.peer_limit <= peer->told_limit, "limit: host %u believes in %llu of %llu",
-		   host->number, (unsigned long long)s->sender.peer_limit, (unsigned long long)peer->told_limit);
+	world_must(w, s->receive.ahead.count <= RANGE_CREDIT, "credit: host %u holds %u ranges",
+		   host->number, s->receive.ahead.count);
+	world_must(w, flight_runs(&s->sender.flight) <= RANGE_CREDIT + 1,
+		   "credit: host %u sends %u runs", host->number, flight_runs(&s->sender.flight));
+	world_must(w, s->sender.peer_limit <= peer->told_limit,
+		   "limit: host %u believes in %llu of %llu", host->number,
+		   (unsigned long long)s->sender.peer_limit, (unsigned long long)peer->told_limit);
 	world_must(w, s->receive.contiguous - s->receive.consumed <= s->config.receive_limit_bytes,
 		   "memory: host %u keeps more than its limit", host->number);
 	world_must(w, s->sender.buffer.acknowledged <= received_of(peer),
 		   "ack: host %u believes %llu acknowledged, of %llu that came", host->number,
-		   (unsigned long long)s->sender.buffer.acknowledged, (unsigned long long)received_of(peer));
+		   (unsigned long long)s->sender.buffer.acknowledged,
+		   (unsigned long long)received_of(peer));
 }
 
 /* What the sender takes for received must have been. Looks at some segments each time, in turn. */
@@ -64,8 +66,8 @@ static void check_selective(const struct world *w, const struct host *host, cons
 		if (end > host->program.written)
 			end = host->program.written;
 		world_must(w, start >= end || ranges_contains(&b->ahead, start, end),
-			   "ack: host %u takes bytes from %llu for received that are not", host->number,
-			   (unsigned long long)start);
+			   "ack: host %u takes bytes from %llu for received that are not",
+			   host->number, (unsigned long long)start);
 	}
 }
 
@@ -77,19 +79,21 @@ static void check_paths(struct world *w, struct host *host, struct host *peer)
 
 		if (!link->used)
 			continue;
-		/* In one step a path may go round, but not from down, nor to active but by way of fresh. */
+		/* In one step a path may go round, but not from down, nor to active but by way of
+		 * fresh. */
 		world_must(w, link->state_seen != HEALTH_DOWN || state == HEALTH_DOWN,
-			   "state: path %u of host %u comes back from down", link->path.id, host->number);
+			   "state: path %u of host %u comes back from down", link->path.id,
+			   host->number);
 		if (state == HEALTH_FRESH && link->state_seen == HEALTH_ACTIVE)
-			world_must(w, false, "state: path %u of host %u goes from active to fresh", link->path.id,
-				   host->number);
+			world_must(w, false, "state: path %u of host %u goes from active to fresh",
+				   link->path.id, host->number);
 		link->state_seen = state;
 		other = peer->session != NULL ? host_link_of(peer, link->path.id) : NULL;
 		if (other != NULL)
 			world_must(w, link->path.health.proven_bytes <= other->taken_bytes,
-				   "evidence: host %u has %llu bytes proven on path %u, %llu came", host->number,
-				   (unsigned long long)link->path.health.proven_bytes, link->path.id,
-				   (unsigned long long)other->taken_bytes);
+				   "evidence: host %u has %llu bytes proven on path %u, %llu came",
+				   host->number, (unsigned long long)link->path.health.proven_bytes,
+				   link->path.id, (unsigned long long)other->taken_bytes);
 		world_digest(w, (uint64_t)state << 32 | link->path.id);
 	}
 }
@@ -103,7 +107,7 @@ static time_ns patience(time_ns timeout_ns)
 static void check_reset(const struct world *w, const struct host *host)
 {
 	const struct host *peer = &w->host[!host->number];
-	time_ns now = host_now(w, host), quiet_ns = now - host->heard_at;
+	time_ns now = host_now(w, host), quiet_ns = now - host->heard_before;
 	bool disrupted = now - w->disrupted_until - host->leap_ns <= 120 * NS_PER_S || w->ending;
 
 	if (host->session->reset_by_peer) {
@@ -124,8 +128,9 @@ static void check_reset(const struct world *w, const struct host *host)
 		return;
 	case REASON_RESUME_TIMEOUT:
 		world_must(w, disrupted && quiet_ns >= patience(w->plan.resume_timeout_ns),
-			   "end: host %u gives up %lld ms after it heard something", host->number,
-			   (long long)(quiet_ns / NS_PER_MS));
+			   "end: host %u gives up %lld ms after it heard something, of %lld",
+			   host->number, (long long)(quiet_ns / NS_PER_MS),
+			   (long long)(w->plan.resume_timeout_ns / NS_PER_MS));
 		return;
 	case REASON_REFUSED_EVERYWHERE:
 		world_must(w, host->number == 0 && (peer->session == NULL || !peer->established),
@@ -145,13 +150,15 @@ static void check_state(const struct world *w, struct host *host)
 		return;
 	host->state_seen = state;
 	world_say(w, "host %u: state %d", host->number, (int)state);
-	world_must(w, before < SESSION_CLOSED && state > before && !(before == SESSION_FINISHED && state == SESSION_RESET),
+	world_must(w,
+		   before < SESSION_CLOSED && state > before &&
+			   !(before == SESSION_FINISHED && state == SESSION_RESET),
 		   "state: host %u goes from %d to %d", host->number, (int)before, (int)state);
 	if (state == SESSION_RESET) {
 		check_reset(w, host);
 		world_must(w, w->plan.hard || w->plan.early,
-			   "end: host %u is reset (reason %d) in a world where nothing ends", host->number,
-			   (int)session_reason(host->session));
+			   "end: host %u is reset (reason %d) in a world where nothing ends",
+			   host->number, (int)session_reason(host->session));
 	}
 }
 
@@ -164,7 +171,8 @@ void oracle_host(struct world *w, struct host *host)
 	check_flow(w, host, peer);
 	check_selective(w, host, peer);
 	check_paths(w, host, peer);
-	world_digest(w, host->session->receive.contiguous ^ host->session->sender.buffer.acknowledged << 20);
+	world_digest(w, host->session->receive.contiguous ^
+				host->session->sender.buffer.acknowledged << 20);
 }
 
 /* A clean end tells the truth: everything arrived, both ways. */
@@ -176,10 +184,12 @@ void oracle_ends(struct world *w, struct host *host)
 		return;
 	world_must(w, host->final_finished && received_of(peer) == host->final_written + 1,
 		   "end: host %u ends cleanly, the peer has %llu of %llu", host->number,
-		   (unsigned long long)received_of(peer), (unsigned long long)host->final_written + 1);
+		   (unsigned long long)received_of(peer),
+		   (unsigned long long)host->final_written + 1);
 	world_must(w, host->final_received == peer->program.written,
 		   "end: host %u ends cleanly with %llu of %llu", host->number,
-		   (unsigned long long)host->final_received, (unsigned long long)peer->program.written);
+		   (unsigned long long)host->final_received,
+		   (unsigned long long)peer->program.written);
 }
 
 /* --- the long run --- */
@@ -191,7 +201,8 @@ static bool delivered(const struct world *w)
 		const struct program *writer = &peer->program;
 		uint64_t got = host->program.discards ? received_of(host) : host->program.read;
 
-		if (writer->written < writer->to_write || writer->message_left > 0 || got < writer->written)
+		if (writer->written < writer->to_write || writer->message_left > 0 ||
+		    got < writer->written)
 			return false;
 	}
 	return true;
@@ -201,7 +212,8 @@ static bool delivered(const struct world *w)
 static uint64_t pace_bytes(const struct world *w, unsigned number)
 {
 	const struct plan_network *plan = &w->plan.network[number];
-	uint64_t round_trips = (uint64_t)(NS_PER_S / (2 * plan->delay_ns + 2 * plan->jitter_ns + 2 * NS_PER_MS));
+	uint64_t round_trips = (uint64_t)(NS_PER_S / (2 * plan->delay_ns + 2 * plan->jitter_ns +
+						      2 * NS_PER_MS));
 	uint64_t window = w->plan.receive_kernel_bytes / 4;
 
 	if (plan->loss_ppm > 0 || plan->queue_bytes < 4 * w->plan.packet_bytes)
@@ -214,7 +226,8 @@ static uint64_t pace_bytes(const struct world *w, unsigned number)
 	}
 	if (round_trips == 0)
 		round_trips = 1;
-	return window * round_trips < plan->rate_bytes / 2 ? window * round_trips : plan->rate_bytes / 2;
+	return window * round_trips < plan->rate_bytes / 2 ? window * round_trips
+							   : plan->rate_bytes / 2;
 }
 
 static time_ns deliver_limit(const struct world *w)
@@ -259,7 +272,8 @@ static uint64_t idle_writes_most(const struct world *w)
 	uint64_t most = 50;
 
 	for (unsigned i = 0; i < SIM_HOSTS; i++) {
-		uint64_t probes = (uint64_t)(w->plan.idle_ns / w->plan.host[i].probe_interval_ns) + 8;
+		uint64_t probes = (uint64_t)(w->plan.idle_ns / w->plan.host[i].probe_interval_ns) +
+				  8;
 
 		for (unsigned n = 0; n < w->plan.networks; n++)
 			most += probes * (w->plan.network[n].loss_ppm > 0 ? 24 : 6);
@@ -275,7 +289,8 @@ static void idle(struct world *w)
 		return;
 	world_must(w, writes_of(w) - w->idle_writes <= idle_writes_most(w),
 		   "idle: %llu writes in %lld s of silence, at most %llu expected",
-		   (unsigned long long)(writes_of(w) - w->idle_writes), (long long)(w->plan.idle_ns / NS_PER_S),
+		   (unsigned long long)(writes_of(w) - w->idle_writes),
+		   (long long)(w->plan.idle_ns / NS_PER_S),
 		   (unsigned long long)idle_writes_most(w));
 	begin_phase(w, PHASE_CLOSE, w->plan.orphan_timeout_ns + CLOSE_BASE_NS);
 }
@@ -287,7 +302,9 @@ static bool is_over(const struct host *host)
 
 static time_ns hard_limit(const struct world *w)
 {
-	return w->plan.hard ? w->plan.resume_timeout_ns + w->plan.orphan_timeout_ns + 60 * NS_PER_S : 0;
+	return w->plan.hard || w->plan.early
+		       ? w->plan.resume_timeout_ns + w->plan.orphan_timeout_ns + 60 * NS_PER_S
+		       : 0;
 }
 
 void oracle_phase(struct world *w)
@@ -308,7 +325,8 @@ void oracle_phase(struct world *w)
 		if (delivered(w) && w->plan.idle_ns > 0)
 			begin_phase(w, PHASE_IDLE, w->plan.idle_ns + 2 * DELIVER_BASE_NS);
 		else if (delivered(w))
-			begin_phase(w, PHASE_CLOSE, w->plan.orphan_timeout_ns + CLOSE_BASE_NS + hard_limit(w));
+			begin_phase(w, PHASE_CLOSE,
+				    w->plan.orphan_timeout_ns + CLOSE_BASE_NS + hard_limit(w));
 		break;
 	case PHASE_IDLE:
 		idle(w);

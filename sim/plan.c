@@ -8,7 +8,8 @@
 
 #define STATES 4u
 
-static void draw_network(struct random *r, const struct sim_options *o, struct plan_network *network)
+static void draw_network(struct random *r, const struct sim_options *o,
+			 struct plan_network *network)
 {
 	network->rate_bytes = random_scale(r, o->rate_least, o->rate_most);
 	network->delay_ns = (time_ns)random_scale(r, 20 * 1000, (uint64_t)o->delay_most_ns);
@@ -25,8 +26,10 @@ static void draw_host(struct random *r, const struct sim_options *o, struct plan
 	host->send_limit_bytes = random_scale(r, o->window_least, o->window_most);
 	host->receive_limit_bytes = random_scale(r, o->window_least, o->window_most);
 	host->to_write = random_scale(r, o->bytes_least, o->bytes_most);
-	host->write_most = random_one_in(r, 4) ? random_scale(r, 100, 20000) : random_scale(r, 16384, 1u << 20);
-	host->read_most = random_one_in(r, 6) ? random_scale(r, 2000, 20000) : random_scale(r, 65536, 1u << 20);
+	host->write_most = random_one_in(r, 4) ? random_scale(r, 100, 20000)
+					       : random_scale(r, 16384, 1u << 20);
+	host->read_most = random_one_in(r, 6) ? random_scale(r, 2000, 20000)
+					      : random_scale(r, 65536, 1u << 20);
 	host->think_ns = random_one_in(r, 4) ? (time_ns)random_below(r, 20 * NS_PER_MS) : 0;
 	host->discard_at = random_one_in(r, 24) ? random_below(r, host->to_write) : UINT64_MAX;
 	host->latency_ns = (time_ns)random_scale(r, 1000, 200 * 1000);
@@ -43,7 +46,8 @@ static uint64_t draw_argument(struct random *r, enum fault_kind kind)
 	return low > 0 ? random_scale(r, low, high) : random_below(r, high + 1);
 }
 
-static void draw_fault(struct random *r, const struct sim_options *o, struct plan *plan, enum fault_kind kind)
+static void draw_fault(struct random *r, const struct sim_options *o, struct plan *plan,
+		       enum fault_kind kind)
 {
 	struct fault *fault = &plan->fault[plan->fault_count];
 	const struct fault_traits *traits = &fault_traits[kind];
@@ -54,11 +58,14 @@ static void draw_fault(struct random *r, const struct sim_options *o, struct pla
 	fault->network = (uint8_t)random_below(r, plan->networks);
 	fault->host = (uint8_t)random_below(r, SIM_HOSTS);
 	fault->wish = WISH_NONE;
-	fault->gap_ns = (time_ns)random_scale(r, 20 * 1000, random_one_in(r, 6) ? 2000 * 1000 * 1000 : 60 * 1000 * 1000);
+	fault->gap_ns = (time_ns)random_scale(
+		r, 20 * 1000, random_one_in(r, 6) ? 2000 * 1000 * 1000 : 60 * 1000 * 1000);
 	fault->duration_ns = 0;
 	if (traits->lasts)
 		fault->duration_ns = (time_ns)random_scale(r, (uint64_t)o->fault_least_ns,
-							   longest > (uint64_t)o->fault_least_ns ? longest : (uint64_t)o->fault_least_ns);
+							   longest > (uint64_t)o->fault_least_ns
+								   ? longest
+								   : (uint64_t)o->fault_least_ns);
 	fault->argument = draw_argument(r, kind);
 }
 
@@ -82,7 +89,8 @@ static enum fault_kind draw_kind(struct random *r, const struct sim_options *o, 
 /* What brings paths into the state that a fault waits for. */
 static enum fault_kind cause_of(struct random *r, unsigned state)
 {
-	static const enum fault_kind suspicion[] = { FAULT_BLACKHOLE, FAULT_ONE_WAY, FAULT_ZOMBIE, FAULT_FLAP };
+	static const enum fault_kind suspicion[] = { FAULT_BLACKHOLE, FAULT_ONE_WAY, FAULT_ZOMBIE,
+						     FAULT_FLAP };
 	static const enum fault_kind loss[] = { FAULT_RESET, FAULT_ADDRESS, FAULT_PATH_REMOVE };
 
 	if (state == HEALTH_SUSPECT)
@@ -122,7 +130,8 @@ static void steer(struct random *r, const struct sim_options *o, struct plan *pl
 	plan->fault[plan->fault_count - 1].wish = (int8_t)state;
 	if (state == HEALTH_SUSPECT && plan->fault[0].duration_ns < 300 * NS_PER_MS)
 		plan->fault[0].duration_ns += 300 * NS_PER_MS;
-	if (state == HEALTH_SUSPECT && plan->fault[0].kind == FAULT_ZOMBIE && plan->fault[0].argument < 200)
+	if (state == HEALTH_SUSPECT && plan->fault[0].kind == FAULT_ZOMBIE &&
+	    plan->fault[0].argument < 200)
 		plan->fault[0].argument += 200;
 	if (state == HEALTH_DOWN && plan->fault[0].kind == FAULT_PATH_REMOVE)
 		plan->fault[0].duration_ns += 50 * NS_PER_MS;
@@ -133,7 +142,7 @@ static void draw_timeouts(struct random *r, struct plan *plan)
 	/* Where nothing may end before its time no fault outlasts these; else many do. */
 	plan->resume_timeout_ns = random_one_in(r, 4) ? TIME_NEVER : 7200 * NS_PER_S;
 	plan->orphan_timeout_ns = 900 * NS_PER_S;
-	if (!plan->hard)
+	if (!plan->hard && !plan->early)
 		return;
 	plan->resume_timeout_ns = (time_ns)random_between(r, 5, 90) * NS_PER_S;
 	plan->orphan_timeout_ns = 3 * NS_PER_S;
@@ -147,7 +156,8 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 	random_init(&r, seed, 1);
 	memset(plan, 0, sizeof *plan);
 	plan->seed = seed;
-	plan->networks = random_one_in(&r, 8) ? 1 : (unsigned)random_between(&r, 2, o->networks_most);
+	plan->networks = random_one_in(&r, 8) ? 1
+					      : (unsigned)random_between(&r, 2, o->networks_most);
 	for (unsigned i = 0; i < SIM_NETWORKS; i++) {
 		draw_network(&r, o, &plan->network[i]);
 		plan->network[i].absent = i > 0 && random_one_in(&r, 8);
@@ -163,7 +173,9 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 	plan->receive_kernel_bytes = (uint32_t)random_scale(&r, 16384, 512u << 10);
 	plan->hard = random_one_in(&r, o->hard_one_in);
 	plan->early = random_one_in(&r, o->early_one_in);
-	plan->idle_ns = random_one_in(&r, o->idle_one_in) ? (time_ns)random_between(&r, 30, 600) * NS_PER_S : 0;
+	plan->idle_ns = random_one_in(&r, o->idle_one_in)
+				? (time_ns)random_between(&r, 30, 600) * NS_PER_S
+				: 0;
 	faults = (unsigned)random_between(&r, o->faults_least, o->faults_most);
 	if (o->steered)
 		steer(&r, o, plan);
@@ -198,14 +210,16 @@ void plan_print(const struct plan *plan)
 	       plan->early ? ", early" : "", plan->packet_bytes, plan->send_kernel_bytes,
 	       plan->receive_kernel_bytes);
 	for (unsigned i = 0; i < plan->networks; i++)
-		printf("  network %u: %" PRIu64 " B/s, %.3f ms, jitter %.3f ms, loss %u ppm, queue %" PRIu64 "%s\n", i,
-		       plan->network[i].rate_bytes, (double)plan->network[i].delay_ns / 1e6,
+		printf("  network %u: %" PRIu64
+		       " B/s, %.3f ms, jitter %.3f ms, loss %u ppm, queue %" PRIu64 "%s\n",
+		       i, plan->network[i].rate_bytes, (double)plan->network[i].delay_ns / 1e6,
 		       (double)plan->network[i].jitter_ns / 1e6, plan->network[i].loss_ppm,
 		       plan->network[i].queue_bytes, plan->network[i].absent ? ", absent" : "");
 	for (unsigned i = 0; i < SIM_HOSTS; i++)
-		printf("  host %u: %s, writes %" PRIu64 ", windows %" PRIu64 " and %" PRIu64 "%s\n", i,
-		       modes[plan->host[i].mode], plan->host[i].to_write, plan->host[i].send_limit_bytes,
-		       plan->host[i].receive_limit_bytes, plan->host[i].discard_at != UINT64_MAX ? ", discards" : "");
+		printf("  host %u: %s, writes %" PRIu64 ", windows %" PRIu64 " and %" PRIu64 "%s\n",
+		       i, modes[plan->host[i].mode], plan->host[i].to_write,
+		       plan->host[i].send_limit_bytes, plan->host[i].receive_limit_bytes,
+		       plan->host[i].discard_at != UINT64_MAX ? ", discards" : "");
 	for (unsigned i = 0; i < plan->fault_count; i++)
 		fault_print(&plan->fault[i]);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A world as it is drawn by the seed, before anything happens in it: networks, hosts, and the schedule of
- * faults. What the shrinker changes is kept as a cut: a plan is always seed + options + cut.
+ * A world as it is drawn by the seed, before anything happens in it: networks, hosts, and the
+ * schedule of faults. What the shrinker changes is kept as a cut: a plan is always seed + options +
+ * cut.
  */
 #ifndef HAWSER_SIM_PLAN_H
 #define HAWSER_SIM_PLAN_H
@@ -24,7 +25,7 @@ struct plan_host {
 	uint64_t to_write;              /* by the program, before it closes its direction */
 	uint64_t write_most, read_most; /* in one go */
 	time_ns think_ns;               /* between two writes */
-	uint64_t discard_at;            /* the program reads no further than this; UINT64_MAX: all */
+	uint64_t discard_at; /* the program reads no further than this; UINT64_MAX: all */
 	time_ns latency_ns;             /* from an event until the process runs */
 	time_ns probe_interval_ns;
 	bool overdue_off;

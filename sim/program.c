@@ -7,7 +7,8 @@
 
 #define IOV_MOST        16u
 #define SLOW_PAUSE_NS   (5 * NS_PER_MS)
-#define EXTENSION_MOST  (8u << 20)      /* bytes written beyond the plan while faults are still to come */
+#define EXTENSION_MOST (3u << 20) /* bytes written beyond the plan while faults are still to come  \
+				   */
 
 void program_init(struct world *w, struct host *host)
 {
@@ -69,7 +70,8 @@ static bool wants_to_write(const struct world *w, const struct host *host)
 {
 	const struct program *program = &host->program;
 
-	return session_state(host->session) == SESSION_OPEN && !session_send_finished(host->session) &&
+	return session_state(host->session) == SESSION_OPEN &&
+	       !session_send_finished(host->session) &&
 	       (program->written < program->to_write || program->message_left > 0) &&
 	       w->phase < PHASE_IDLE;
 }
@@ -78,8 +80,10 @@ static bool wants_to_write(const struct world *w, const struct host *host)
 static void extend(struct world *w, struct host *host)
 {
 	struct program *program = &host->program;
-	const struct plan_host *plan = &w->plan.host[host->number], *other = &w->plan.host[!host->number];
-	bool leads = plan->to_write > other->to_write || (plan->to_write == other->to_write && host->number == 0);
+	const struct plan_host *plan = &w->plan.host[host->number],
+			       *other = &w->plan.host[!host->number];
+	bool leads = plan->to_write > other->to_write ||
+		     (plan->to_write == other->to_write && host->number == 0);
 
 	if (w->phase != PHASE_FAULTS || program->written < program->to_write || !leads)
 		return;
@@ -100,7 +104,8 @@ static void finish(struct world *w, struct host *host)
 	    program->message_left > 0)
 		return;
 	session_send_finish(host->session, host_now(w, host));
-	world_say(w, "host %u: finishes at %llu", host->number, (unsigned long long)program->written);
+	world_say(w, "host %u: finishes at %llu", host->number,
+		  (unsigned long long)program->written);
 }
 
 void program_write(struct world *w, struct host *host)
@@ -117,7 +122,8 @@ void program_write(struct world *w, struct host *host)
 		if (w->plan.kind == SESSION_MESSAGES) {
 			if (program->message_left == 0)
 				program->message_left = RECORD_HEADER_BYTES +
-							message_bytes(w, host->number, program->message_index);
+							message_bytes(w, host->number,
+								      program->message_index);
 			if (want > program->message_left)
 				want = program->message_left;
 		} else if (want > program->to_write - program->written) {
@@ -154,11 +160,13 @@ static size_t read_record(struct world *w, struct host *host, const uint8_t *byt
 
 	if (error < 0)
 		wrong(w, host, program->read);
-	if (content_matching(w->key[!host->number], program->read + header, bytes + header, payload) != payload)
+	if (content_matching(w->key[!host->number], program->read + header, bytes + header,
+			     payload) != payload)
 		wrong(w, host, program->read + header);
 	if (end || payload > 0) {
 		if (record_reader_took(&program->reader, payload)) {
-			uint64_t want = message_bytes(w, !host->number, program->message_read_index++);
+			uint64_t want = message_bytes(w, !host->number,
+						      program->message_read_index++);
 
 			world_must(w, program->read + header + payload ==
 				   program->next_message_end + RECORD_HEADER_BYTES + want,
@@ -202,8 +210,8 @@ static void see_end(struct world *w, struct host *host)
 		return;
 	program->ended = true;
 	world_must(w, program->read == peer->written && peer->message_left == 0,
-		   "end: host %u sees the end at %llu of %llu", host->number, (unsigned long long)program->read,
-		   (unsigned long long)peer->written);
+		   "end: host %u sees the end at %llu of %llu", host->number,
+		   (unsigned long long)program->read, (unsigned long long)peer->written);
 }
 
 void program_read(struct world *w, struct host *host)
@@ -216,19 +224,23 @@ void program_read(struct world *w, struct host *host)
 
 	if (host->deaf || host_now(w, host) < program->read_at)
 		return;
-	if (!program->discards && program->read >= plan->discard_at && w->plan.kind == SESSION_STREAM) {
+	if (!program->discards && program->read >= plan->discard_at &&
+	    w->plan.kind == SESSION_STREAM) {
 		session_receive_discard(host->session, host_now(w, host));
 		program->discards = true;
-		world_say(w, "host %u: discards from %llu", host->number, (unsigned long long)program->read);
+		world_say(w, "host %u: discards from %llu", host->number,
+			  (unsigned long long)program->read);
 	}
-	while (left > 0 && !program->discards && (used = session_receive_peek(host->session, iov, IOV_MOST)) > 0) {
+	while (left > 0 && !program->discards &&
+	       (used = session_receive_peek(host->session, iov, IOV_MOST)) > 0) {
 		uint64_t want = random_between(&program->random, 1, plan->read_most);
 
 		if (want > left)
 			want = left;
 		left -= want;
 		/* Only the first: what follows is asked for again, as consuming may move it. */
-		check_iov(w, host, iov[0].iov_base, iov[0].iov_len < want ? iov[0].iov_len : (size_t)want);
+		check_iov(w, host, iov[0].iov_base,
+			  iov[0].iov_len < want ? iov[0].iov_len : (size_t)want);
 	}
 	if (left == 0)
 		program->read_at = host_now(w, host) + SLOW_PAUSE_NS;
@@ -242,7 +254,8 @@ time_ns program_next(struct world *w, struct host *host)
 
 	if (wants_to_write(w, host) && program->write_at > now)
 		next = program->write_at;
-	if (!host->deaf && session_readable(host->session) > 0 && program->read_at > now && program->read_at < next)
+	if (!host->deaf && session_readable(host->session) > 0 && program->read_at > now &&
+	    program->read_at < next)
 		next = program->read_at;
 	return next;
 }

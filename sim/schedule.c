@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The schedule of a world's faults: each is armed a while after the one before, waits for bytes in flight
- * on a path that it hits (and for the state that it wishes to meet), fires, lasts, heals.
+ * The schedule of a world's faults: each is armed a while after the one before, waits for bytes in
+ * flight on a path that it hits (and for the state that it wishes to meet), fires, lasts, heals.
  */
 #include <errno.h>
 
@@ -22,7 +22,8 @@ bool schedule_is_over(const struct world *w)
 }
 
 /* Whether host sends by this network just now, and in what state the path is. */
-static bool in_flight(struct world *w, struct host *host, unsigned network, enum health_state *state)
+static bool in_flight(struct world *w, struct host *host, unsigned network,
+		      enum health_state *state)
 {
 	struct host_link *link = host_link_on(host, network);
 
@@ -55,8 +56,9 @@ static bool finds_target(struct world *w, struct fault *fault)
 
 			if (!in_flight(w, &w->host[i], n, &state))
 				continue;
-			if (fault->wish == WISH_NONE ? state == HEALTH_DOWN && fault->kind != FAULT_PATH_ADD :
-			    state != (enum health_state)fault->wish)
+			if (fault->wish == WISH_NONE
+				    ? state == HEALTH_DOWN && fault->kind != FAULT_PATH_ADD
+				    : state != (enum health_state)fault->wish)
 				continue;
 			if (moves)
 				fault->network = (uint8_t)n;
@@ -129,7 +131,8 @@ static bool path_add(struct world *w, struct fault *fault)
 	if (w->network[fault->network].attached)
 		return false;
 	for (unsigned i = 0; i < w->active_count; i++)
-		if (w->active[i].fault.kind == FAULT_PATH_REMOVE && w->active[i].fault.network == fault->network)
+		if (w->active[i].fault.kind == FAULT_PATH_REMOVE &&
+		    w->active[i].fault.network == fault->network)
 			return false;
 	w->network[fault->network].attached = true;
 	networks_changed(w);
@@ -164,7 +167,8 @@ static bool end_host(struct world *w, const struct fault *fault, struct host *ho
 	if (fault->kind == FAULT_ABORT) {
 		if (session_state(host->session) != SESSION_OPEN)
 			return false;
-		session_reset(host->session, fault->argument != 0 ? REASON_PROCESS_EXITS : REASON_ABORTED,
+		session_reset(host->session,
+			      fault->argument != 0 ? REASON_PROCESS_EXITS : REASON_ABORTED,
 			      host_now(w, host));
 		session_receive_discard(host->session, host_now(w, host));
 		host->program.discards = true;
@@ -207,10 +211,12 @@ static bool strike_host(struct world *w, const struct fault *fault)
 		host_save(w, host, fault->argument != 0);
 		break;
 	case FAULT_MODE:
-		session_set_mode(host->session, (enum session_mode)fault->argument, host_now(w, host));
+		session_set_mode(host->session, (enum session_mode)fault->argument,
+				 host_now(w, host));
 		break;
 	case FAULT_ASK_MODE:
-		session_ask_mode(host->session, (enum session_mode)fault->argument, host_now(w, host));
+		session_ask_mode(host->session, (enum session_mode)fault->argument,
+				 host_now(w, host));
 		break;
 	default:
 		return end_host(w, fault, host);
@@ -310,8 +316,11 @@ static void fire(struct world *w)
 	world_digest(w, fault.kind);
 	note_disruption(w, &fault);
 	if (fault_traits[fault.kind].lasts) {
-		*active = (struct active_fault){ .fault = fault, .until = w->now + fault.duration_ns, .flapped = true };
-		active->flap_at = fault.kind == FAULT_FLAP ? w->now + (time_ns)fault.argument : TIME_NEVER;
+		*active = (struct active_fault){ .fault = fault,
+						 .until = w->now + fault.duration_ns,
+						 .flapped = true };
+		active->flap_at = fault.kind == FAULT_FLAP ? w->now + (time_ns)fault.argument
+							   : TIME_NEVER;
 		w->active_count++;
 	}
 	refresh(w);

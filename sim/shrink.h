@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A failing world made small: faults taken out, durations and bytes halved, while it fails the same way. */
+/* A failing world made small: faults taken out, durations and bytes halved, while it fails the same
+ * way. */
 #ifndef HAWSER_SIM_SHRINK_H
 #define HAWSER_SIM_SHRINK_H
 

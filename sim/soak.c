@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each process runs every jobs-th seed and writes a record for each into one pipe. What ends a process ends
- * one world: the next process goes on behind it.
+ * Each process runs every jobs-th seed and writes a record for each into one pipe. What ends a
+ * process ends one world: the next process goes on behind it.
  */
 #include "sim/soak.h"
 
@@ -42,7 +42,8 @@ static void child(struct soak_run *run, struct job *job)
 
 	close(run->pipe[0]);
 	report_use(job->report);
-	for (unsigned i = 0; i < WORLDS_A_PROCESS && job->next < run->end; i++, job->next += run->jobs) {
+	for (unsigned i = 0; i < WORLDS_A_PROCESS && job->next < run->end;
+	     i++, job->next += run->jobs) {
 		job->report->seed = job->next;
 		job->report->running = true;
 		alarm(SLOW_WORLD_S);
@@ -80,10 +81,12 @@ static void note_failure(struct soak_run *run, const struct job *job, int status
 	failure->seed = job->report->seed;
 	memcpy(failure->text, job->report->failure, sizeof failure->text);
 	if (failure->text[0] == 0 && WIFSIGNALED(status))
-		snprintf(failure->text, sizeof failure->text, "died of signal %d%s", WTERMSIG(status),
+		snprintf(failure->text, sizeof failure->text, "died of signal %d%s",
+			 WTERMSIG(status),
 			 WTERMSIG(status) == SIGALRM ? ": a world without end" : "");
 	else if (failure->text[0] == 0)
-		snprintf(failure->text, sizeof failure->text, "exit status %d", WEXITSTATUS(status));
+		snprintf(failure->text, sizeof failure->text, "exit status %d",
+			 WEXITSTATUS(status));
 	printf("FAILED seed %" PRIu64 ": %s\n", failure->seed, failure->text);
 	fflush(stdout);
 }
@@ -102,7 +105,8 @@ static void ended(struct soak_run *run, pid_t pid, int status, bool stop_early)
 			note_failure(run, job, status);
 			job->next += run->jobs;
 			run->done++;
-			run->stopped |= stop_early || run->summary->failure_count == SOAK_FAILURES_MAX;
+			run->stopped |= stop_early ||
+					run->summary->failure_count == SOAK_FAILURES_MAX;
 		}
 		if (job->next < run->end && !run->stopped)
 			start(run, job);
@@ -136,7 +140,8 @@ static int by_size(const void *a, const void *b)
 static void find_medians(struct soak_run *run)
 {
 	struct soak_summary *summary = run->summary;
-	uint64_t *values = calloc(summary->worlds + 1, sizeof *values), middle = summary->worlds / 2;
+	uint64_t *values = calloc(summary->worlds + 1, sizeof *values),
+		 middle = summary->worlds / 2;
 
 	if (values == NULL)
 		exit(2);
@@ -195,11 +200,15 @@ static void reap(struct soak_run *run, bool stop_early)
 		ended(run, pid, status, stop_early);
 }
 
-void soak(const struct sim_options *options, uint64_t first, uint64_t count, unsigned jobs, bool progress,
-	  bool stop_early, struct soak_summary *summary)
+void soak(const struct sim_options *options, uint64_t first, uint64_t count, unsigned jobs,
+	  bool progress, bool stop_early, struct soak_summary *summary)
 {
-	struct soak_run run = { .options = options, .first = first, .end = first + count, .jobs = jobs,
-				.progress = progress, .summary = summary };
+	struct soak_run run = { .options = options,
+				.first = first,
+				.end = first + count,
+				.jobs = jobs,
+				.progress = progress,
+				.summary = summary };
 	double started = seconds_now();
 
 	_Static_assert(sizeof(struct world_result) <= 4096, "a record is written at once");

@@ -23,7 +23,7 @@ struct soak_summary {
 };
 
 /* stop_early: at the first failure. */
-void soak(const struct sim_options *options, uint64_t first, uint64_t count, unsigned jobs, bool progress,
-	  bool stop_early, struct soak_summary *summary);
+void soak(const struct sim_options *options, uint64_t first, uint64_t count, unsigned jobs,
+	  bool progress, bool stop_early, struct soak_summary *summary);
 
 #endif

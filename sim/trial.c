@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void trial_world(const struct sim_options *options, uint64_t seed, const struct plan_cut *cut, bool verbose,
-		 struct world_result *result)
+void trial_world(const struct sim_options *options, uint64_t seed, const struct plan_cut *cut,
+		 bool verbose, struct world_result *result)
 {
 	static struct world world;
 	struct plan plan;
@@ -51,7 +51,8 @@ void trial_run(struct trial *trial, const struct sim_options *options, uint64_t 
 	pid_t child;
 
 	if (shared == NULL)
-		shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		exit(2);
 	memset(shared, 0, sizeof *shared);
@@ -78,9 +79,11 @@ void trial_run(struct trial *trial, const struct sim_options *options, uint64_t 
 	if (shared->report.failure[0] != 0)
 		memcpy(trial->failure, shared->report.failure, sizeof trial->failure);
 	else if (WIFSIGNALED(status))
-		snprintf(trial->failure, sizeof trial->failure, "died of signal %d", WTERMSIG(status));
+		snprintf(trial->failure, sizeof trial->failure, "died of signal %d",
+			 WTERMSIG(status));
 	else
-		snprintf(trial->failure, sizeof trial->failure, "exit status %d", WEXITSTATUS(status));
+		snprintf(trial->failure, sizeof trial->failure, "exit status %d",
+			 WEXITSTATUS(status));
 }
 
 bool trial_same(const struct trial *a, const struct trial *b)

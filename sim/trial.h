@@ -21,7 +21,7 @@ void trial_run(struct trial *trial, const struct sim_options *options, uint64_t 
 bool trial_same(const struct trial *a, const struct trial *b);
 
 /* In this process. */
-void trial_world(const struct sim_options *options, uint64_t seed, const struct plan_cut *cut, bool verbose,
-		 struct world_result *result);
+void trial_world(const struct sim_options *options, uint64_t seed, const struct plan_cut *cut,
+		 bool verbose, struct world_result *result);
 
 #endif

@@ -15,14 +15,15 @@ static bool has_better(const struct host *host, const struct host_link *link)
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct host_link *other = &host->links[i];
 
-		if (other->used && other != link && !other->path.closing && health_usable(&other->path.health))
+		if (other->used && other != link && !other->path.closing &&
+		    health_usable(&other->path.health))
 			return true;
 	}
 	return false;
 }
 
-static void check_state(struct world *w, const struct host *host, const struct host_link *link,
-			uint64_t new_bytes)
+/* A frame of data begins: whatever becomes of the path, it will be finished. */
+static void check_state(struct world *w, const struct host *host, const struct host_link *link)
 {
 	enum health_state state = link->path.health.state;
 
@@ -30,19 +31,19 @@ static void check_state(struct world *w, const struct host *host, const struct h
 		FAIL("path: host %u sends data on a path that is down", host->number);
 	if (state == HEALTH_SUSPECT && session_mode(host->session) != MODE_DUPLICATE &&
 	    has_better(host, link))
-		FAIL("path: host %u sends %s data on a suspect path while another is usable", host->number,
-		     new_bytes > 0 ? "new" : "old");
+		FAIL("path: host %u sends data on a suspect path while another is usable",
+		     host->number);
 	if (session_state(host->session) != SESSION_OPEN)
 		FAIL("frame: host %u begins DATA in session state %d", host->number,
 		     (int)session_state(host->session));
 }
 
 /* The header of a DATA frame is written: its bytes are to follow. */
-static void data_begins(struct world *w, struct host *host, struct host_link *link, struct wire *wire)
+static void data_begins(struct world *w, struct host *host, struct wire *wire)
 {
 	struct frame_data data;
 	const struct host *peer = &w->host[!host->number];
-	uint64_t end, new_bytes;
+	uint64_t end;
 
 	if (frame_data_decode(&wire->frame, wire->header + FRAME_HEADER_BYTES, &data) < 0)
 		FAIL("frame: host %u writes a DATA frame that is none", host->number);
@@ -55,8 +56,6 @@ static void data_begins(struct world *w, struct host *host, struct host_link *li
 		     (unsigned long long)end, (unsigned long long)peer->told_limit);
 	if (data.fin && (!session_send_finished(host->session) || end != host->program.written))
 		FAIL("frame: host %u sends a FIN at %llu", host->number, (unsigned long long)end);
-	new_bytes = data.length - spans_bytes(&host->sent, data.offset, end);
-	check_state(w, host, link, new_bytes);
 	if (data.length > 0 && !spans_add(&host->sent, data.offset, end, SPANS_MAX))
 		FAIL("frame: host %u sends in more than %u pieces", host->number, SPANS_MAX);
 	wire->at = data.offset;
@@ -87,11 +86,11 @@ static void check_ack(struct world *w, struct host *host, const struct wire *wir
 		struct carrier *c = link != NULL ? host_carrier(w, link) : NULL;
 
 		if (link != NULL && ack.paths[i].received_bytes > link->taken_bytes)
-			FAIL("evidence: host %u claims bytes for path %u that did not come by it", host->number,
-			     ack.paths[i].path_id);
+			FAIL("evidence: host %u claims bytes for path %u that did not come by it",
+			     host->number, ack.paths[i].path_id);
 		if (c != NULL && ack.paths[i].received_bytes > c->end[!host->number].wire.written)
-			FAIL("evidence: host %u claims bytes for path %u that were never written", host->number,
-			     ack.paths[i].path_id);
+			FAIL("evidence: host %u claims bytes for path %u that were never written",
+			     host->number, ack.paths[i].path_id);
 	}
 }
 
@@ -117,12 +116,15 @@ static void control_ends(struct world *w, struct host *host, struct wire *wire)
 	wire->header_have = 0;
 }
 
-static void header_byte(struct world *w, struct host *host, struct host_link *link, struct wire *wire,
-			uint8_t byte)
+static void header_byte(struct world *w, struct host *host, struct host_link *link,
+			struct wire *wire, uint8_t byte)
 {
+	if (wire->header_have == 0 && byte == FRAME_DATA)
+		check_state(w, host, link);
 	wire->header[wire->header_have++] = byte;
 	if (wire->header_have == FRAME_HEADER_BYTES) {
-		if (frame_header_decode(wire->header, &wire->frame) < 0 || !frame_known(&wire->frame))
+		if (frame_header_decode(wire->header, &wire->frame) < 0 ||
+		    !frame_known(&wire->frame))
 			FAIL("frame: host %u writes a header that is none", host->number);
 		if (wire->frame.type != FRAME_DATA) {
 			wire->in_control = true;
@@ -131,11 +133,12 @@ static void header_byte(struct world *w, struct host *host, struct host_link *li
 				control_ends(w, host, wire);
 		}
 	} else if (wire->header_have == FRAME_DATA_HEAD_BYTES) {
-		data_begins(w, host, link, wire);
+		data_begins(w, host, wire);
 	}
 }
 
-void wire_written(struct world *w, unsigned h, struct host_link *link, const uint8_t *bytes, size_t length)
+void wire_written(struct world *w, unsigned h, struct host_link *link, const uint8_t *bytes,
+		  size_t length)
 {
 	struct host *host = &w->host[h];
 	struct wire *wire = &host_carrier(w, link)->end[h].wire;
@@ -147,11 +150,13 @@ void wire_written(struct world *w, unsigned h, struct host_link *link, const uin
 		if (wire->ended)
 			FAIL("frame: host %u writes behind CLOSE or RESET", host->number);
 		if (wire->in_data) {
-			count = wire->end - wire->at < length ? (size_t)(wire->end - wire->at) : length;
+			count = wire->end - wire->at < length ? (size_t)(wire->end - wire->at)
+							      : length;
 			if (w->plan.kind == SESSION_STREAM &&
 			    content_matching(w->key[h], wire->at, bytes, count) != count)
-				FAIL("content: host %u sends other bytes than were written, from %llu on", h,
-				     (unsigned long long)wire->at);
+				FAIL("content: host %u sends other bytes than were written, from "
+				     "%llu on",
+				     h, (unsigned long long)wire->at);
 			wire->at += count;
 			wire->in_data = wire->at < wire->end;
 		} else if (wire->in_control) {

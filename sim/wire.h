@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads along what an end writes to a carrier, frame by frame, and holds it to PROTOCOL.md: what may be
- * sent where and when, that bytes are what the program wrote, that acknowledgements do not lie.
+ * Reads along what an end writes to a carrier, frame by frame, and holds it to PROTOCOL.md: what
+ * may be sent where and when, that bytes are what the program wrote, that acknowledgements do not
+ * lie.
  */
 #ifndef HAWSER_SIM_WIRE_H
 #define HAWSER_SIM_WIRE_H
@@ -29,6 +30,7 @@ struct wire {
 };
 
 /* Host h wrote these bytes on that link just now. */
-void wire_written(struct world *w, unsigned h, struct host_link *link, const uint8_t *bytes, size_t length);
+void wire_written(struct world *w, unsigned h, struct host_link *link, const uint8_t *bytes,
+		  size_t length);
 
 #endif

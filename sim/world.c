@@ -23,29 +23,40 @@ static void describe(const struct world *w)
 		const struct host *host = &w->host[i];
 		const struct session *s = host->session;
 
-		fprintf(stderr, "  host %u: written %" PRIu64 " of %" PRIu64 ", read %" PRIu64 "%s%s%s%s\n", i,
-			host->program.written, host->program.to_write, host->program.read,
+		fprintf(stderr,
+			"  host %u: written %" PRIu64 " of %" PRIu64 ", read %" PRIu64 "%s%s%s%s\n",
+			i, host->program.written, host->program.to_write, host->program.read,
 			host->killed ? ", killed" : "", host->stopped ? ", stopped" : "",
 			host->image ? ", saved" : "", host->over ? ", over" : "");
 		if (s == NULL)
 			continue;
-		fprintf(stderr, "    state %d mode %d base %" PRIu64 " top %" PRIu64 " limit %" PRIu64 " segments %u ahead %u"
-			" received %" PRIu64 " blocks %u deadline %lld us\n", (int)s->state, (int)s->sender.mode,
-			s->sender.flight.base, flight_top(&s->sender.flight), s->sender.peer_limit,
-			s->sender.flight.count, s->receive.ahead.count, s->receive.contiguous, host->blocks,
-			(long long)(host->deadline == TIME_NEVER ? -1 : (host->deadline - host_now(w, host)) / 1000));
+		fprintf(stderr,
+			"    state %d mode %d base %" PRIu64 " top %" PRIu64 " limit %" PRIu64
+			" segments %u ahead %u"
+			" received %" PRIu64 " blocks %u deadline %lld us\n",
+			(int)s->state, (int)s->sender.mode, s->sender.flight.base,
+			flight_top(&s->sender.flight), s->sender.peer_limit, s->sender.flight.count,
+			s->receive.ahead.count, s->receive.contiguous, host->blocks,
+			(long long)(host->deadline == TIME_NEVER
+					    ? -1
+					    : (host->deadline - host_now(w, host)) / 1000));
 		for (unsigned k = 0; k < PATHS_MAX; k++) {
 			const struct host_link *link = &host->links[k];
 			const struct carrier *c = &w->carrier[link->carrier.index];
 
 			if (!link->used)
 				continue;
-			fprintf(stderr, "    path %u network %u: health %d roomy %d readable %d outstanding %" PRIu64
-				" carrier %" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64 " taken %" PRIu64 " srtt %lld us"
-				" backoff %u\n", link->path.id, link->network, (int)link->path.health.state,
-				link->path.roomy, link->readable, health_outstanding(&link->path.health),
-				c->end[i].acked, c->end[i].next, c->end[i].end, c->end[i].window_end,
-				c->end[!i].taken, (long long)(c->end[i].srtt_ns / 1000), c->end[i].backoff);
+			fprintf(stderr,
+				"    path %u network %u: health %d roomy %d readable %d "
+				"outstanding %" PRIu64 " carrier %" PRIu64 "/%" PRIu64 "/%" PRIu64
+				"/%" PRIu64 " taken %" PRIu64 " srtt %lld us"
+				" backoff %u\n",
+				link->path.id, link->network, (int)link->path.health.state,
+				link->path.roomy, link->readable,
+				health_outstanding(&link->path.health), c->end[i].acked,
+				c->end[i].next, c->end[i].end, c->end[i].window_end,
+				c->end[!i].taken, (long long)(c->end[i].srtt_ns / 1000),
+				c->end[i].backoff);
 		}
 	}
 }
@@ -78,7 +89,8 @@ void __assert_fail(const char *assertion, const char *file, unsigned line, const
 	char text[REPORT_TEXT_BYTES];
 	const char *name = strrchr(file, '/');
 
-	snprintf(text, sizeof text, "assert: %s in %s, %s:%u", assertion, function, name ? name + 1 : file, line);
+	snprintf(text, sizeof text, "assert: %s in %s, %s:%u", assertion, function,
+		 name ? name + 1 : file, line);
 	fail_text(current, text);
 }
 
@@ -167,7 +179,8 @@ static void step(struct world *w, const struct event *event)
 	case EVENT_HOST:
 		host_run(w, event->which);
 		/* What waits for bytes in flight, or for a state, may have come to it. */
-		if (w->next_fault < w->plan.fault_count && (w->fault_at == TIME_NEVER || w->now >= w->fault_at))
+		if (w->next_fault < w->plan.fault_count &&
+		    (w->fault_at == TIME_NEVER || w->now >= w->fault_at))
 			schedule_event(w);
 		break;
 	case EVENT_FAULT:
@@ -188,12 +201,14 @@ void world_run(struct world *w, const struct plan *plan, bool verbose, struct wo
 	begin(w, plan, verbose);
 	while (w->phase != PHASE_DONE) {
 		if (!events_take(&w->events, &event))
-			world_fail(w, "liveness: nothing will ever happen in phase %d", (int)w->phase);
+			world_fail(w, "liveness: nothing will ever happen in phase %d",
+				   (int)w->phase);
 		world_must(w, event.at >= w->now, "events: time goes back");
 		w->now = event.at;
 		w->steps++;
 		step(w, &event);
-		world_must(w, w->steps < STEPS_MAX, "liveness: %" PRIu64 " steps in phase %d", w->steps, (int)w->phase);
+		world_must(w, w->steps < STEPS_MAX, "liveness: %" PRIu64 " steps in phase %d",
+			   w->steps, (int)w->phase);
 		/* Silence has no events of its own. */
 		if (w->phase == PHASE_IDLE && w->events.count == 0)
 			events_add(&w->events, w->now + NS_PER_S, EVENT_FAULT, 0);

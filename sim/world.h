@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A world: two hosts with one session, the networks between them, virtual time, and what goes wrong. No
- * thread, no clock, no address of memory decides anything: the seed does.
+ * A world: two hosts with one session, the networks between them, virtual time, and what goes
+ * wrong. No thread, no clock, no address of memory decides anything: the seed does.
  */
 #ifndef HAWSER_SIM_WORLD_H
 #define HAWSER_SIM_WORLD_H
@@ -43,7 +43,7 @@ struct world {
 	unsigned active_count;
 	unsigned next_fault;
 	time_ns fault_at, fault_event_at, armed_until;
-	time_ns disrupted_until;                /* the last moment at which a fault explained lost paths */
+	time_ns disrupted_until; /* the last moment at which a fault explained lost paths */
 	bool ending;                            /* a fault ended a session, or may have */
 
 	enum world_phase phase;
@@ -69,13 +69,15 @@ void world_run(struct world *w, const struct plan *plan, bool verbose, struct wo
 
 /* Says what went wrong where, and ends the process with WORLD_FAILED. */
 #define WORLD_FAILED 3
-void world_fail(const struct world *w, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
+void world_fail(const struct world *w, const char *format, ...)
+	__attribute__((noreturn, format(printf, 2, 3)));
 #define world_must(w, condition, ...) do { \
 	if (!(condition)) \
 		world_fail(w, __VA_ARGS__); \
 } while (0)
 /* For people, when verbose. */
-void world_say(const struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void world_say(const struct world *w, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 void world_wake(struct world *w, unsigned host);
 bool world_listens(const struct world *w, unsigned host);

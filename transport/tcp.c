@@ -165,14 +165,19 @@ static unsigned arrival_interface(int fd, int family)
 /*
  * Binds an accepted connection to the interface it came in by, so that replies leave by it, provided
  * that a route to the peer leaves there: on a host that answers by another interface than it is asked
- * on, binding would cut the connection.
+ * on, binding would cut the connection. One that a bound socket accepted is bound already.
  */
 static void bind_arrival(struct tcp *tcp)
 {
 	struct route_answer answer;
-	char name[IF_NAMESIZE];
+	char name[IF_NAMESIZE] = "";
+	socklen_t length = sizeof name;
 	unsigned index;
 
+	if (getsockopt(tcp->fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && name[0]) {
+		memcpy(tcp->route.interface, name, sizeof name);
+		return;
+	}
 	if (is_loopback(&tcp->route.local) || is_loopback(&tcp->route.remote))
 		return;
 	index = arrival_interface(tcp->fd, tcp->route.local.ss_family);

@@ -39,6 +39,7 @@ for _ in $(seq 100); do
 done
 grep -q ' active  .*127.0.0.1' "$work/table" || fail "no active path: $(cat "$work/table")"
 grep -q 'carries nothing: .*refused' "$work/table" || fail "no reason: $(cat "$work/table")"
+grep -q "^ listens on 127.0.0.1:$port$" "$work/table" || fail "no listener: $(cat "$work/table")"
 [ "$(grep -c '^ session' "$work/table")" = 2 ] || fail "not both ends: $(cat "$work/table")"
 "$hawser" status --json $server $client > "$work/json" || fail "exit status with --json"
 python3 - "$work/json" <<'PYTHON' || fail "JSON: $(cat "$work/json")"
@@ -46,6 +47,8 @@ import json, sys
 processes = json.load(open(sys.argv[1]))
 sessions = [s for p in processes for s in p["sessions"]]
 assert len(processes) == 2 and len(sessions) == 2
+listeners = [l for p in processes for l in p["listeners"]]
+assert len(listeners) == 1 and listeners[0]["address"].startswith("127.0.0.1:") and listeners[0]["error"] == 0
 assert len({s["id"] for s in sessions}) == 1
 for s in sessions:
     assert s["state"] == "established", s["state"]

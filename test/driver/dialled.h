@@ -3,13 +3,7 @@
 #ifndef HAWSER_TEST_DIALLED_H
 #define HAWSER_TEST_DIALLED_H
 
-#include <errno.h>
-#include <stddef.h>
-
-#include "hawser.h"
-#include "test/test.h"
-
-#define WAIT_MS 30000           /* only a hang meets it */
+#include "ends.h"
 
 /* With the words of the last failure. */
 #define CHECK_REASON(condition) do { \

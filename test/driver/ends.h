@@ -15,6 +15,8 @@
 #include "hawser.h"
 #include "test/test.h"
 
+#define WAIT_MS 30000           /* only a hang meets it */
+
 static inline hawser_options *options_of(const char *kind)
 {
 	hawser_options *o = hawser_options_new();

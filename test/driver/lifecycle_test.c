@@ -19,7 +19,7 @@ static void shuts_and_reads(void *unused)
 	CHECK_EQ(shutdown(fd, SHUT_WR), 0);
 	read_content(fd, LOTS, 2);
 	read_end(fd);
-	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_drain(fd, WAIT_MS), 0);
 	CHECK_EQ(hawser_error(fd), 0);
 	close(fd);
 }

@@ -118,11 +118,46 @@ static void full_table_at_the_listener(void)
 	server_end(&server);
 }
 
+static unsigned mode_of(int fd, bool sending)
+{
+	struct hawser_info info;
+
+	CHECK_EQ(hawser_info(fd, &info, sizeof info), 0);
+	return sending ? info.mode_sending : info.mode_receiving;
+}
+
+/* A listener's mode is for what its end sends; one that names none does as the dialler. */
+static void mode_of_the_listener(void)
+{
+	static const char *const set[] = { "mode", "stripe", NULL };
+
+	for (unsigned named = 0; named < 2; named++) {
+		hawser_options *options = hawser_options_new();
+		int listener, dialled, accepted;
+
+		CHECK_EQ(hawser_options_set(options, "mode", named ? "backup" : NULL), 0);
+		listener = hawser_listen("127.0.0.1:0", options);
+		CHECK_REASON(listener >= 0);
+		dialled = dialf(set, "127.0.0.1:%d", hawser_port(listener));
+		CHECK_REASON(dialled >= 0);
+		accepted = accept(listener, NULL, NULL);
+		CHECK(accepted >= 0);
+		CHECK_EQ(mode_of(dialled, true), HAWSER_STRIPE);
+		CHECK_EQ(mode_of(accepted, true), named ? HAWSER_BACKUP : HAWSER_STRIPE);
+		CHECK_EQ(mode_of(accepted, false), HAWSER_STRIPE);
+		close(dialled);
+		close(accepted);
+		close(listener);
+		hawser_options_free(options);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	server_main(argc, argv);
 	RUN(port_in_use);
 	RUN(port_numbers);
+	RUN(mode_of_the_listener);
 	RUN(garbage_at_the_door);
 	RUN(oldest_guest_goes);
 	RUN(full_table_at_the_listener);

@@ -13,7 +13,7 @@ static void closes_everything(void *unused)
 		if (i != fd)
 			close(i);
 	write_content(fd, LOTS, 1);
-	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_drain(fd, WAIT_MS), 0);
 	int other = dial_home();
 	close(other);
 	close(fd);
@@ -50,7 +50,7 @@ static void dies_after_dial(void *argument)
 	int fd = dial_there("stream", argument);
 
 	CHECK_EQ(write(fd, "x", 1), 1);
-	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_drain(fd, WAIT_MS), 0);
 	_exit(0);
 }
 
@@ -127,7 +127,7 @@ static void falls_idle(void *unused)
 	(void)unused;
 	alarm(20);
 	write_content(fd, LOTS, 1);
-	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_drain(fd, WAIT_MS), 0);
 	read_content(fd, LOTS, 2);
 	while (blocks_lent() > 0)
 		usleep(20000);

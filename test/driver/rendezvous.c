@@ -43,7 +43,7 @@ int dial_home_and_arrive(void)
 	int fd = dial_home();
 
 	CHECK_EQ(write(fd, "x", 1), 1);
-	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_drain(fd, WAIT_MS), 0);
 	return fd;
 }
 

@@ -16,7 +16,7 @@ static void uses_inherited(void *argument)
 	CHECK(hawser_peer(fd, peer, sizeof peer) > 0);
 	CHECK(strncmp(peer, "127.0.0.1:", 10) == 0);
 	write_content(fd, LOTS, 1);
-	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_drain(fd, WAIT_MS), 0);
 	read_content(fd, LOTS, 2);
 }
 
@@ -121,7 +121,7 @@ static void execs(void *unused)
 	(void)unused;
 	CHECK_EQ(fcntl(fd, F_SETFD, 0), 0);
 	CHECK_EQ(write(fd, "x", 1), 1);
-	CHECK_EQ(hawser_drain(fd, 10000), 0);
+	CHECK_EQ(hawser_drain(fd, WAIT_MS), 0);
 	/* What is executed reads an error, not an end. */
 	snprintf(command, sizeof command, "if cat <&%d; then exit 1; else exit 0; fi 2>/dev/null", fd);
 	execl("/bin/sh", "sh", "-c", command, NULL);
@@ -207,7 +207,7 @@ static void reset_of_a_reader(int l, const char *here)
 
 	CHECK(accepted >= 0);
 	CHECK_EQ(write(dialled, "x", 1), 1);
-	CHECK_EQ(hawser_drain(dialled, 10000), 0);
+	CHECK_EQ(hawser_drain(dialled, WAIT_MS), 0);
 	CHECK_EQ(hawser_abort(dialled), 0);
 	read_reset(accepted);
 	close(accepted);

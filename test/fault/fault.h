@@ -103,6 +103,14 @@ struct fault_function_row {
 };
 extern const struct fault_function_row fault_functions[FAULT_FUNCTIONS_COUNT];
 
+/*
+ * Kinds of calls that fail together when something has run out. Each counts as a site, too: of calls from
+ * anywhere.
+ */
+enum fault_kind { FAULT_KIND_NONE, FAULT_MEMORY, FAULT_DESCRIPTORS, FAULT_KINDS_COUNT };
+extern const char *const fault_kind_names[FAULT_KINDS_COUNT];
+#define FAULT_KIND_KEY(kind) (UINT64_C(0xffff) << 48 | (kind))
+
 /* Where the library calls a function from: the function in the upper 16 bits, below the place in the program. */
 struct fault_site {
 	_Atomic uint64_t key;                   /* 0: free */
@@ -148,7 +156,9 @@ unsigned fault_live(const struct fault_site *site);
 /* The next use of a network connection finds it broken. */
 void fault_cut(void);
 
-/* symbols.c: "function@caller#2": the place in the program of a key. */
+/* The function of a key; FAULT_NONE: a kind. */
+enum fault_function fault_function_of(uint64_t key);
+/* symbols.c: "function@caller#2", the place in the program of a key, or the name of a kind. */
 void fault_site_text(const struct fault_run *run, uint64_t key, char *text, size_t size);
 
 #endif

@@ -6,6 +6,7 @@
  *   fault [--stride N] [--jobs N] [--seconds N] [SCENARIO...]    every Nth of the plans (1: all)
  *   fault --one SCENARIO SITE FIRST COUNT ERROR                  one of them, as it was told of
  *   fault --list [SCENARIO...]                                   the call sites
+ *   --tell                                                       also the runs in which an error was returned
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +28,12 @@
 #define PLANS_MOST  200000u
 #define OUTPUT_MOST 4000
 #define BURST       30u
+/*
+ * A run that goes wrong is repeated, and counts when that goes wrong too: a machine that stands still for
+ * longer than the scenarios' timeouts is no bug. All are printed.
+ */
+#define TRIES_MOST  2u
+#define SHORTAGES   16u                 /* of a kind, in a scenario */
 
 struct job {
 	pid_t pid;                      /* 0: free */
@@ -36,6 +43,7 @@ struct job {
 	FILE *output;
 	time_t began;
 	struct fault_run *learns;       /* a clean run: what is learnt from it goes here */
+	unsigned tries;
 };
 
 struct plan {
@@ -44,7 +52,8 @@ struct plan {
 };
 
 static struct job jobs[JOBS_MOST];
-static unsigned jobs_count = 6, watchdog_s = 90, stride = 1;
+static unsigned jobs_count = 6, watchdog_s = 120, stride = 1;
+static bool tell;
 static struct fault_run *clean[64];     /* by scenario; NULL: not asked for */
 static struct plan plans[PLANS_MOST];
 static unsigned plans_count;
@@ -106,18 +115,8 @@ static bool empty_directory(const char *path)
 	return left;
 }
 
-/* Without a plan: a clean run, of which `known` learns. */
-static void begin(struct job *job, const struct scenario *scenario, const struct fault_plan *plan,
-		  struct fault_run *known)
+static void start(struct job *job)
 {
-	memset(job->run, 0, sizeof *job->run);
-	job->learns = plan ? NULL : known;
-	if (plan) {
-		job->run->plan = *plan;
-		job->run->baseline = known;
-		job->run->baseline_descriptors = known->descriptors;
-	}
-	job->scenario = scenario;
 	job->output = tmpfile();
 	job->began = time(NULL);
 	fflush(NULL);
@@ -129,7 +128,34 @@ static void begin(struct job *job, const struct scenario *scenario, const struct
 	dup2(fileno(job->output), STDOUT_FILENO);
 	dup2(fileno(job->output), STDERR_FILENO);
 	close_range(STDERR_FILENO + 1, ~0u, 0);         /* other runs' */
-	run_process(scenario, job->run);
+	run_process(job->scenario, job->run);
+}
+
+/* Without a plan: a clean run, of which `known` learns. */
+static void begin(struct job *job, const struct scenario *scenario, const struct fault_plan *plan,
+		  struct fault_run *known)
+{
+	memset(job->run, 0, sizeof *job->run);
+	job->tries = 1;
+	job->learns = plan ? NULL : known;
+	if (plan) {
+		job->run->plan = *plan;
+		job->run->baseline = known;
+		job->run->baseline_descriptors = known->descriptors;
+	}
+	job->scenario = scenario;
+	start(job);
+}
+
+/* The same run once more. */
+static void repeat(struct job *job)
+{
+	struct fault_plan plan = job->run->plan;
+	struct fault_run *known = job->learns ? job->learns : (struct fault_run *)job->run->baseline;
+	unsigned tries = job->tries;
+
+	begin(job, job->scenario, job->learns ? NULL : &plan, known);
+	job->tries = tries + 1;
 }
 
 static void describe(const struct job *job, FILE *out)
@@ -150,9 +176,11 @@ static void fail(struct job *job, const char *why)
 {
 	char text[OUTPUT_MOST];
 
-	total.failed++;
-	by_function[job->run->plan.key >> 48].failed++;
-	printf("FAILED (%s): ", why);
+	bool counts = job->tries == TRIES_MOST;
+
+	total.failed += counts;
+	by_function[fault_function_of(job->run->plan.key)].failed += counts;
+	printf("%s (%s): ", counts ? "FAILED" : "went wrong once", why);
 	describe(job, stdout);
 	putchar('\n');
 	rewind(job->output);
@@ -164,7 +192,7 @@ static void fail(struct job *job, const char *why)
 /* A call that should have removed something and could not leaves it behind. */
 static bool may_leave(const struct fault_plan *plan)
 {
-	unsigned f = (unsigned)(plan->key >> 48);
+	enum fault_function f = fault_function_of(plan->key);
 
 	return f == FAULT_rmdir || f == FAULT_unlink;
 }
@@ -186,7 +214,7 @@ static void learn_from(struct fault_run *known, const struct fault_run *run)
 static void end(struct job *job, int status)
 {
 	const struct fault_plan *plan = &job->run->plan;
-	unsigned f = (unsigned)(plan->key >> 48);
+	enum fault_function f = fault_function_of(plan->key);
 	char why[64];
 
 	kill(-job->pid, SIGKILL);       /* what it may have left */
@@ -199,14 +227,21 @@ static void end(struct job *job, int status)
 	by_function[f].refused += job->run->refused > 0;
 	snprintf(why, sizeof why, WIFSIGNALED(status) ? "signal %d" : "exit status %d",
 		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		fail(job, why);
-	else if (left && !may_leave(plan))
-		fail(job, "a directory is left");
+	bool died = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	bool wrong = died || (left && !may_leave(plan));
+	if (wrong)
+		fail(job, died ? why : "a directory is left");
 	else if (job->learns)
 		learn_from(job->learns, job->run);
+	else if (tell && job->run->refused) {
+		printf("refused: ");
+		describe(job, stdout);
+		putchar('\n');
+	}
 	fclose(job->output);
 	job->pid = 0;
+	if (wrong && job->tries < TRIES_MOST)
+		repeat(job);
 }
 
 /* Waits until one more is over, or stands still. */
@@ -287,14 +322,31 @@ static void add(unsigned scenario, uint64_t key, unsigned first, unsigned count,
 	plans[plans_count++] = (struct plan){ scenario, { key, first, count, error } };
 }
 
+/* From every few calls on everything of that kind fails for a while. */
+static void plan_shortage(unsigned scenario, const struct fault_site *site)
+{
+	int error = (site->key & 0xffff) == FAULT_MEMORY ? ENOMEM : EMFILE;
+	unsigned step = site->calls / SHORTAGES + 1;
+
+	for (unsigned first = 0; first < site->calls; first += step) {
+		add(scenario, site->key, first, 3, error);
+		add(scenario, site->key, first, BURST, error);
+	}
+}
+
 /*
  * Of every site the first, second, middle and last call fails with what is likeliest, the first with
  * everything else, and for a while all of them.
  */
 static void plan_site(unsigned scenario, const struct fault_site *site)
 {
-	const int *errors = fault_functions[site->key >> 48].errors;
+	const int *errors = fault_functions[fault_function_of(site->key)].errors;
 	unsigned calls = site->calls;
+
+	if (site->key >> 48 == 0xffff) {
+		plan_shortage(scenario, site);
+		return;
+	}
 
 	add(scenario, site->key, 0, 1, errors[0]);
 	for (unsigned i = 1; i < FAULT_ERRORS_MOST && errors[i]; i++)
@@ -373,8 +425,8 @@ static int one(unsigned number, char **words)
 	}
 	begin(free_job(), &scenarios[number], &plan, clean[number]);
 	wait_all();
-	printf("%s, %s\n", by_function[plan.key >> 48].fired ? "came to pass" : "never came to pass",
-	       by_function[plan.key >> 48].refused ? "an error was returned" : "nothing was lost");
+	printf("%s, %s\n", total.fired ? "came to pass" : "never came to pass",
+	       total.refused ? "an error was returned" : "nothing was lost");
 	return total.failed > 0;
 }
 
@@ -391,9 +443,9 @@ static void run_plans(void)
 static void summary(void)
 {
 	printf("%-26s %6s %6s %8s %7s\n", "function", "runs", "fired", "refused", "failed");
-	for (unsigned f = 1; f < FAULT_FUNCTIONS_COUNT; f++)
+	for (unsigned f = 0; f < FAULT_FUNCTIONS_COUNT; f++)
 		if (by_function[f].runs)
-			printf("%-26s %6u %6u %8u %7u\n", fault_functions[f].name, by_function[f].runs,
+			printf("%-26s %6u %6u %8u %7u\n", f ? fault_functions[f].name : "shortages, clean runs", by_function[f].runs,
 			       by_function[f].fired, by_function[f].refused, by_function[f].failed);
 	printf("%u plans, every %uth: %u runs; in %u a call failed, in %u of them the library returned an "
 	       "error; %u went wrong\n", plans_count, stride, total.runs, total.fired, total.refused,
@@ -426,7 +478,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "stride", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
 		{ "seconds", required_argument, NULL, 'w' }, { "one", no_argument, NULL, '1' },
-		{ "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 },
+		{ "list", no_argument, NULL, 'l' }, { "tell", no_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
 	};
 	bool only_one = false, only_list = false;
 	int c, status = 0;
@@ -438,6 +491,7 @@ int main(int argc, char **argv)
 		case 'w': watchdog_s = (unsigned)atoi(optarg); break;
 		case '1': only_one = true; break;
 		case 'l': only_list = true; break;
+		case 't': tell = true; break;
 		default: return 2;
 		}
 	}

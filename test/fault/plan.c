@@ -14,6 +14,24 @@ extern const char __executable_start[];
 #define ROW(function, ...) [FAULT_##function] = { #function, { __VA_ARGS__ } },
 const struct fault_function_row fault_functions[FAULT_FUNCTIONS_COUNT] = { FAULT_FUNCTIONS(ROW) };
 
+const char *const fault_kind_names[FAULT_KINDS_COUNT] = {
+	[FAULT_MEMORY] = "MEMORY", [FAULT_DESCRIPTORS] = "DESCRIPTORS",
+};
+
+static const uint8_t kinds[FAULT_FUNCTIONS_COUNT] = {
+	[FAULT_aligned_alloc] = FAULT_MEMORY, [FAULT_calloc] = FAULT_MEMORY, [FAULT_malloc] = FAULT_MEMORY,
+	[FAULT_open_memstream] = FAULT_MEMORY, [FAULT_realloc] = FAULT_MEMORY,
+	[FAULT_reallocarray] = FAULT_MEMORY, [FAULT_getifaddrs] = FAULT_MEMORY,
+	[FAULT_pthread_attr_init] = FAULT_MEMORY,
+
+	[FAULT_accept4] = FAULT_DESCRIPTORS, [FAULT_dup] = FAULT_DESCRIPTORS,
+	[FAULT_epoll_create1] = FAULT_DESCRIPTORS, [FAULT_fcntl64] = FAULT_DESCRIPTORS,
+	[FAULT_fopen64] = FAULT_DESCRIPTORS, [FAULT_inotify_init1] = FAULT_DESCRIPTORS,
+	[FAULT_open64] = FAULT_DESCRIPTORS, [FAULT_opendir] = FAULT_DESCRIPTORS,
+	[FAULT_signalfd] = FAULT_DESCRIPTORS, [FAULT_socket] = FAULT_DESCRIPTORS,
+	[FAULT_socketpair] = FAULT_DESCRIPTORS,
+};
+
 struct fault_run *fault_run;
 static atomic_bool armed;
 
@@ -42,15 +60,29 @@ struct fault_site *fault_site(struct fault_run *run, uint64_t key)
 	abort();
 }
 
+enum fault_function fault_function_of(uint64_t key)
+{
+	return key >> 48 == 0xffff ? FAULT_NONE : (enum fault_function)(key >> 48);
+}
+
+/* Counts a call; whether the plan is for it. */
+static bool hit(struct fault_run *run, uint64_t key)
+{
+	unsigned call = atomic_fetch_add(&fault_site(run, key)->calls, 1);
+
+	return key == run->plan.key && call >= run->plan.first && call - run->plan.first < run->plan.count;
+}
+
 int fault_due(enum fault_function f, const void *from)
 {
 	struct fault_run *run = fault_run;
 
 	if (!run || !atomic_load(&armed))
 		return 0;
-	uint64_t key = fault_key(f, from);
-	unsigned call = atomic_fetch_add(&fault_site(run, key)->calls, 1);
-	if (key != run->plan.key || call < run->plan.first || call - run->plan.first >= run->plan.count)
+	bool fails = hit(run, fault_key(f, from));
+	if (kinds[f])
+		fails |= hit(run, FAULT_KIND_KEY(kinds[f]));
+	if (!fails)
 		return 0;
 	atomic_fetch_add(&run->fired, 1);
 	return run->plan.error;

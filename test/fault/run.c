@@ -15,7 +15,7 @@
 
 #define LOOK_MS    2
 #define SETTLED_MS 300                  /* a clean run: without change for so long */
-#define PATIENCE_S 15                   /* what is kept longer than that is kept for ever */
+#define PATIENCE_S 30                   /* what is kept longer than that is kept for ever */
 
 /* --- what the library holds --- */
 

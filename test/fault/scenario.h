@@ -42,6 +42,8 @@ struct ends {
 bool ends_listen(struct ends *e, const char *where, hawser_options *options);
 bool ends_dial(struct ends *e, const char *address, hawser_options *options);
 bool ends_accept(struct ends *e);
+/* After a dial that was refused: a lie when its peer has a session of it that ends cleanly. */
+void ends_never_were(struct ends *e);
 /* All three, over 127.0.0.1; takes the options. */
 bool ends_open(struct ends *e, hawser_options *options);
 void ends_close(struct ends *e);

@@ -246,6 +246,31 @@ void run_abort(void)
 	ends_close(&e);
 }
 
+/* A session that nobody has accepted when its listener is closed is reset. */
+void run_unaccepted(void)
+{
+	struct ends e;
+	hawser_options *o = options_with(NULL);
+	char address[64];
+
+	if (ends_listen(&e, "127.0.0.1:0", o)) {
+		ends_address(&e, "127.0.0.1", address);
+		if (ends_dial(&e, address, o)) {
+			struct pollfd p[2] = {
+				{ .fd = e.listening, .events = POLLIN }, { .fd = e.dialled, .events = POLLIN },
+			};
+
+			if (poll(p, 2, -1) < 0)
+				lie("poll: %s", strerror(errno));
+			close(e.listening);
+			e.listening = -1;
+			expect_reset(e.dialled, 0, 0);
+			ends_close(&e);
+		}
+	}
+	hawser_options_free(o);
+}
+
 /* Sessions that come when the listener has just been closed, and a port that is taken. */
 void run_refusals(void)
 {
@@ -264,10 +289,14 @@ void run_refusals(void)
 			close(e.listening);
 			e.listening = -1;
 			other.dialled = hawser_dial(address, o);
+			/* Not known in time to be closed: then it is told at once. */
 			if (other.dialled >= 0)
-				lie("dialled where nobody listens");
+				expect_reset(other.dialled, 0, 0);
 			else if (errno != ECONNREFUSED)
 				refused("hawser_dial");
+			if (other.dialled >= 0 && !atomic_load(&fault_run->fired))
+				lie("dialled where nobody listens");
+			ends_close(&other);
 			exchange(&e, SOME / 4, NULL);
 			ends_close(&e);
 		}

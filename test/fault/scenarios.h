@@ -16,6 +16,7 @@ void run_redial(void);
 void run_path_lost(void);
 void run_mode(void);
 void run_abort(void);
+void run_unaccepted(void);
 void run_refusals(void);
 
 /* scenarios_handle.c */

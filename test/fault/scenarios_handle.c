@@ -45,6 +45,7 @@ static bool handles_open(struct handles *h, hawser_options *o)
 	hawser_options_free(o);
 	if (!h->dialled) {
 		refused("hawser_open");
+		ends_never_were(&h->ends);
 		handles_close(h);
 		return false;
 	}
@@ -70,6 +71,10 @@ static bool handles_open(struct handles *h, hawser_options *o)
 	h->accepted = hawser_accept(h->ends.listening);
 	if (!h->accepted) {
 		refused("hawser_accept");
+		close(h->ends.listening);       /* it may wait there still: then it is reset */
+		h->ends.listening = -1;
+		if (hawser_recv(h->dialled, &byte, 1, NULL) == 0)
+			lie("a session that could not be accepted ends cleanly for its peer");
 		handles_close(h);
 		return false;
 	}

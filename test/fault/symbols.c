@@ -56,6 +56,10 @@ static const ElfW(Sym) *caller(uint64_t key)
 
 void fault_site_text(const struct fault_run *run, uint64_t key, char *text, size_t size)
 {
+	if (fault_function_of(key) == FAULT_NONE) {
+		snprintf(text, size, "%s", fault_kind_names[key & OFFSET_MASK]);
+		return;
+	}
 	const ElfW(Sym) *in = caller(key);
 	unsigned before = 0;
 

@@ -21,7 +21,7 @@
 
 /* What the engine waits for, by descriptor: an EAGAIN that we make up needs an edge to follow it. */
 static struct {
-	int epoll_fd;
+	int epoll_fd;                   /* + 1; 0: not watched */
 	struct epoll_event event;
 } watched[WATCHED_MOST];
 
@@ -45,7 +45,7 @@ static bool says_again_later(int fd)
 {
 	if (!is_network(fd) || fd >= WATCHED_MOST || !watched[fd].epoll_fd)
 		return false;
-	return epoll_ctl(watched[fd].epoll_fd, EPOLL_CTL_MOD, fd, &watched[fd].event) == 0;
+	return epoll_ctl(watched[fd].epoll_fd - 1, EPOLL_CTL_MOD, fd, &watched[fd].event) == 0;
 }
 
 /* What a transfer through this socket can fail with, nearest to `error`. */
@@ -309,7 +309,7 @@ WRAP(int, epoll_ctl, int epoll_fd, int what, int fd, struct epoll_event *event)
 	if (error)
 		return failed(error);
 	if (fd >= 0 && fd < WATCHED_MOST) {
-		watched[fd].epoll_fd = event ? epoll_fd : 0;
+		watched[fd].epoll_fd = event ? epoll_fd + 1 : 0;
 		if (event)
 			watched[fd].event = *event;
 	}

@@ -51,7 +51,7 @@ pass()
 
 fail()
 {
-	tell_report || set -- "$* ($wrong)"
+	tell_report || [[ "$*" = *"$wrong"* ]] || set -- "$* ($wrong)"
 	say "FAILED: $*"
 	traffic set show
 	sleep 0.2
@@ -116,11 +116,18 @@ networks_of_veth()
 {
 	local index
 	for index in 1 2; do
-		lab_veth $index "$1" 2>> "$LAB_DIR/log" || skip "no veth, bridge or tbf: $(tail -n 1 "$LAB_DIR/log")"
+		lab_veth $index "$1" 2>> "$LAB_DIR/log" ||
+			skip "no veth, bridge or tbf: $(tail -n 1 "$LAB_DIR/log")"
 	done
 	lab_filter 1 accept 'meta l4proto tcp reject with tcp reset' 2>> "$LAB_DIR/log" ||
 		skip "no nft reject at a device's ingress: $(tail -n 1 "$LAB_DIR/log")"
 	lab_heal 1
+}
+
+# For what can be done to both.
+networks_of_either_kind()
+{
+	if [ -w /dev/net/tun ]; then networks 10mbit 10; else networks_of_veth 10mbit; fi
 }
 
 # session OPTION=VALUE...: a writes all it can and b a little all the time, or the other way.
@@ -135,11 +142,12 @@ session()
 
 start_session()
 {
-	lab_start b "$LAB_TRAFFIC_PROGRAM" "$LAB_DIR/board" listen $traffic_b "mode=$mode" "$@" 2>> "$LAB_DIR/log"
+	lab_start b "$LAB_TRAFFIC_PROGRAM" "$LAB_DIR/board" listen $traffic_b "mode=$mode" "$@" \
+		2>> "$LAB_DIR/log"
 	process_b=$LAB_PID
 	await 30 listening
-	lab_start a "$LAB_TRAFFIC_PROGRAM" "$LAB_DIR/board" dial 10.77.1.2,10.77.2.2 $traffic_a "mode=$mode" "$@" \
-		2>> "$LAB_DIR/log"
+	lab_start a "$LAB_TRAFFIC_PROGRAM" "$LAB_DIR/board" dial 10.77.1.2,10.77.2.2 $traffic_a \
+		"mode=$mode" "$@" 2>> "$LAB_DIR/log"
 	process_a=$LAB_PID
 	await 30 open
 	say "session open"
@@ -223,6 +231,27 @@ both()
 control()
 {
 	lab_control "$@" > /dev/null
+}
+
+# swallowed NETWORK...: the middles there have dropped something: the fault was one.
+swallowed()
+{
+	local network
+	for network; do
+		lab_control "$network" stats | grep -q '^swallowed [1-9]' ||
+			fail "the middle of network $network has dropped nothing"
+	done
+}
+
+# queued NETWORK...: some packet has waited there for a second at least.
+queued()
+{
+	local network waited_us
+	for network; do
+		waited_us=$(lab_control "$network" stats | sed -n 's/^a .*waited_us_max //p')
+		figure queue_ms $((waited_us / 1000))
+		[ "$waited_us" -ge 1000000 ] || fail "the queue of network $network held $waited_us us only"
+	done
 }
 
 # --- The case ---

@@ -157,6 +157,41 @@ check_link_commands() { # INDEX
 	echo "ok $index obeys its control socket"
 }
 
+# A middle that drops large packets, and one that forgets connections: both without a word.
+check_middlebox() { # INDEX
+	index=$1
+	for address in "10.77.$index.2" "fd77:$index::2"; do
+		pair_open "$address"
+		expect moved move 1000
+		lab_control "$index" "size 500" >/dev/null || fail "size"
+		expect 'stalled *' stall 5000
+		lab_control "$index" "size -" >/dev/null || fail "no size"
+		expect moved move 1000
+		lab_control "$index" "forget 1" >/dev/null || fail "forget"
+		sleep 1.5
+		expect 'stalled *' stall 1000
+		lab_control "$index" "forget -" >/dev/null || fail "no forget"
+		expect moved move 1000
+		expect '1 1 0 0' state
+		pair_close
+	done
+	lab_control "$index" stats | grep -q '^swallowed [1-9]' || fail "nothing swallowed"
+	lab_control "$index" "forget 0" >/dev/null 2>&1 && fail "forget 0 was taken"
+	lab_control "$index" "size 15OO" >/dev/null 2>&1 && fail "a bogus size was taken"
+	echo "ok $index meddles silently"
+}
+
+check_route() { # INDEX
+	index=$1
+	for host in a b; do
+		lab_route "$index" deleted $host || fail "route deleted"
+		[ -z "$(lab_exec $host ip route show dev "net$index")" ] || fail "$host has a route yet"
+		lab_route "$index" restored $host || fail "route restored"
+	done
+	check_traffic "$index"
+	echo "ok $index loses and regains its routes"
+}
+
 check_congestion() {
 	lab_congestion reno || fail "congestion"
 	index=1
@@ -187,10 +222,14 @@ for network in $networks; do
 	check_carrier "$network"
 done
 for network in $networks; do
+	check_route "$network"
 	check_interface "$network"
 done
 check_congestion
-[ "$networks" = "1 2" ] || check_link_commands 3
+if [ "$networks" != "1 2" ]; then
+	check_link_commands 3
+	check_middlebox 3
+fi
 name=$LAB_NAME
 lab_start a sleep 1000
 stray=$LAB_PID

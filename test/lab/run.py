@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the cases of the fault lab, several at a time, and tells how they went; see script/lab.
 
-A case is a process group of its own (case.sh), in namespaces of its own: what is left of one when it
-is interrupted is cleaned up by itself, on SIGTERM to its group.
+A case is a process group of its own (case.sh), in namespaces of its own: what is left of one when
+it is interrupted is cleaned up by itself, on SIGTERM to its group.
 """
 import argparse
 import datetime
@@ -11,6 +11,7 @@ import fnmatch
 import json
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,8 +39,9 @@ def scenarios():
 
 
 class Case:
-    def __init__(self, scenario, mode, short, reverse):
-        self.scenario, self.mode, self.short, self.reverse = scenario, mode, short, reverse
+    def __init__(self, scenario, mode, number, short, reverse):
+        self.scenario, self.mode, self.number = scenario, mode, number
+        self.short, self.reverse = short, reverse
         self.seconds = scenario.short_seconds if short else scenario.seconds
         self.process = None
         self.begun = None
@@ -48,20 +50,24 @@ class Case:
     def name(self):
         return f"{self.scenario.name} {self.mode}"
 
+    def patience(self):
+        return 3 * self.seconds + 240
+
     def run(self, logs):
-        log = os.path.join(logs, f"{self.scenario.name}-{self.mode}.log")
+        log = os.path.join(logs, f"{self.scenario.name}-{self.mode}-{self.number}.log")
         command = [CASE, self.scenario.name, self.mode]
         command += ["short"] * self.short + ["reverse"] * self.reverse
         self.begun = time.monotonic()
-        with open(log, "a") as errors:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                            stderr=errors, text=True, start_new_session=True)
+        with open(log, "w") as errors:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                            stdout=subprocess.PIPE, stderr=errors, text=True,
+                                            start_new_session=True)
             try:
-                said, _ = self.process.communicate(timeout=3 * self.seconds + 240)
+                said, _ = self.process.communicate(timeout=self.patience())
                 late = None
             except subprocess.TimeoutExpired:
                 self.end()
-                said, late = self.process.communicate()[0], f"not over after {3 * self.seconds + 240} s"
+                said, late = self.process.communicate()[0], f"not over after {self.patience()} s"
         self.result = self.parse(said, late)
         self.result["seconds"] = round(time.monotonic() - self.begun, 1)
         self.result["log"] = log
@@ -78,7 +84,8 @@ class Case:
 
     def parse(self, said, late):
         result = {"scenario": self.scenario.name, "mode": self.mode, "short": self.short,
-                  "bulk": "b" if self.reverse else "a", "result": "fail", "expected": self.scenario.expected}
+                  "bulk": "b" if self.reverse else "a", "result": "fail",
+                  "expected": self.scenario.expected}
         for line in said.splitlines():
             word, _, rest = line.partition(" ")
             if word in ("result", "why"):
@@ -101,7 +108,9 @@ class Case:
 def milliseconds(value):
     if value is None:
         return "-"
-    return f"{value:.1f}" if value < 10 else f"{value:.0f}" if value < 10000 else f"{value / 1000:.1f} s"
+    if value < 10:
+        return f"{value:.1f}"
+    return f"{value:.0f}" if value < 10000 else f"{value / 1000:.1f} s"
 
 
 def duplicate_percent(result):
@@ -110,8 +119,8 @@ def duplicate_percent(result):
     return 100 * copies / written if written else 0
 
 
-HEADING = (f"{'':7} {'scenario':18} {'mode':10} {'gap a>b ms':>10} {'p99':>7} {'gap b>a ms':>10} {'p99':>7} "
-           f"{'copies':>7} {'flowing':>8} {'back':>8} {'reset':>8} {'took s':>7}")
+HEADING = (f"{'':7} {'scenario':18} {'mode':10} {'gap a>b ms':>10} {'p99':>7} {'gap b>a ms':>10} "
+           f"{'p99':>7} {'copies':>7} {'flowing':>8} {'back':>8} {'reset':>8} {'took s':>7}")
 
 
 def row(result):
@@ -119,12 +128,16 @@ def row(result):
     text = f"{words:7} {result['scenario']:18} {result['mode']:10}"
     if "a_to_b" in result:
         text += "".join(f" {milliseconds(result[way]['longest_gap_ms']):>10}"
-                        f" {milliseconds(result[way]['p99_gap_ms']):>7}" for way in ("a_to_b", "b_to_a"))
+                        f" {milliseconds(result[way]['p99_gap_ms']):>7}"
+                        for way in ("a_to_b", "b_to_a"))
         text += f" {duplicate_percent(result):6.1f}%"
-        text += "".join(f" {milliseconds(result.get(name)):>8}" for name in ("flowing_ms", "back_ms", "reset_ms"))
+        text += "".join(f" {milliseconds(result.get(name)):>8}"
+                        for name in ("flowing_ms", "back_ms", "reset_ms"))
         text += f" {result['seconds']:7.1f}"
     if "why" in result:
         text += f"  {result['why']}"
+    if "seed" in result and result["result"] == "fail":
+        text += f"  LAB_SEED={result['seed']}"
     return text
 
 
@@ -150,21 +163,30 @@ def markdown_table(results, title, figure, wanted):
     print(f"\n## {title}\n\n| scenario | " + " | ".join(f"`{mode}`" for mode in MODES) + " |")
     print("|---" * (len(MODES) + 1) + "|")
     for scenario in scenarios():
-        cells = [markdown_cell([result for result in results if result["scenario"] == scenario.name and
-                                result["mode"] == mode], figure) for mode in MODES]
+        cells = [markdown_cell([result for result in results
+                                if (result["scenario"], result["mode"]) == (scenario.name, mode)],
+                               figure) for mode in MODES]
         if wanted(scenario) and any(cells):
             print(f"| {scenario.name}: {scenario.words} | " + " | ".join(cells) + " |")
 
 
-def markdown(results):
-    count = {word: sum(result["result"] == word for result in results) for word in ("pass", "fail", "skipped")}
+def count_results(results):
+    return {word: sum(result["result"] == word for result in results)
+            for word in ("pass", "fail", "skipped")}
+
+
+def markdown(results, note):
+    count = count_results(results)
     print("# The fault lab's figures\n")
-    print(f"Made by `script/lab --markdown` on {datetime.date.today()}: {describe_machine()}, several cases at")
-    print("a time. Host a dials and sends a stream as fast as it goes, host b listens and sends 1 KB every")
-    print("10 ms; every byte is checked where it arrives. Two networks of 10 Mb/s and 10 ms one way where")
-    print("nothing else is said. The times are what this machine showed; only the content, and that bytes")
-    print("flow again within 30 s of healing, decide whether a case passes.\n")
-    print(f"{count['pass']} passed, {count['fail']} failed, {count['skipped']} skipped.")
+    print(f"Made by `script/lab --markdown` on {datetime.date.today()}: {describe_machine()},")
+    print("several cases at a time. Host a dials and sends a stream as fast as it goes, host b listens")
+    print("and sends 1 KB every 10 ms; every byte is checked where it arrives. Two networks of 10 Mb/s")
+    print("and 10 ms one way where nothing else is said. The times are what this machine showed; only")
+    print("the content, and that bytes flow again within 30 s of healing, decide whether a case passes.\n")
+    print(f"{count['pass']} passed, {count['fail']} failed, {count['skipped']} skipped. {note}".rstrip())
+    for result in results:
+        if result["result"] != "pass":
+            print(f"\n- {result['scenario']}, `{result['mode']}`: {result['result']}: {result['why']}")
 
     def gap(way, name):
         return lambda result: result[way][name] if way in result else None
@@ -176,13 +198,15 @@ def markdown(results):
                    gap("a_to_b", "longest_gap_ms"), delivered)
     markdown_table(results, "Longest wait of a, for a stream of 1 KB every 10 ms, ms",
                    gap("b_to_a", "longest_gap_ms"), delivered)
-    markdown_table(results, "99 % of b's waits are shorter than, ms", gap("a_to_b", "p99_gap_ms"), delivered)
+    markdown_table(results, "99 % of b's waits are shorter than, ms",
+                   gap("a_to_b", "p99_gap_ms"), delivered)
     markdown_table(results, "From healing until bytes flow both ways, ms",
                    lambda result: result.get("flowing_ms"), delivered)
     markdown_table(results, "From healing until both networks carry (`backup`: stand by), ms",
                    lambda result: result.get("back_ms"), delivered)
     markdown_table(results, "From the fault until the program is told ECONNRESET, ms",
-                   lambda result: result.get("reset_ms"), lambda scenario: not delivered(scenario))
+                   lambda result: result.get("reset_ms"),
+                   lambda scenario: not delivered(scenario))
 
 
 # --- Running ---
@@ -219,8 +243,8 @@ class Runner:
         if not sys.stderr.isatty():
             return
         names = ", ".join(case.name() for case in self.running[:3])
-        print(f"\r\033[K{time.monotonic() - self.began:.0f} s, {len(self.done)} of {self.total}: {names} ...",
-              end="", file=sys.stderr, flush=True)
+        print(f"\r\033[K{time.monotonic() - self.began:.0f} s, {len(self.done)} of {self.total}: "
+              f"{names} ...", end="", file=sys.stderr, flush=True)
 
     def run(self):
         with self.changed:
@@ -228,7 +252,8 @@ class Runner:
                 while not self.stopped and (case := self.next_case()):
                     self.waiting.remove(case)
                     self.running.append(case)
-                    threading.Thread(target=self.run_one, args=(case,), daemon=True).start()
+                    threading.Thread(target=self.run_one, args=(case,),
+                                     daemon=True).start()
                 self.progress()
                 self.changed.wait(1)
 
@@ -252,6 +277,7 @@ def parse_arguments():
     parser.add_argument("--jobs", type=int, default=JOBS_PER_CORE * os.cpu_count())
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--from", dest="earlier")
+    parser.add_argument("--note", default="")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true")
     output.add_argument("--markdown", action="store_true")
@@ -269,7 +295,8 @@ def choose(arguments):
     chosen = [scenario for scenario in scenarios()
               if any(fnmatch.fnmatchcase(scenario.name, pattern) for pattern in patterns) and
               not (arguments.short and scenario.short_seconds is None)]
-    return [Case(scenario, mode, arguments.short, arguments.reverse) for _ in range(arguments.times)
+    return [Case(scenario, mode, number, arguments.short, arguments.reverse)
+            for number in range(arguments.times)
             for scenario in chosen for mode in arguments.mode.split(",")]
 
 
@@ -278,13 +305,14 @@ def main():
     if arguments.list:
         for scenario in scenarios():
             short = f"{scenario.short_seconds:4}" if scenario.short_seconds else "   -"
-            print(f"{scenario.name:18} {scenario.seconds:4} s {short} {scenario.expected:10} {scenario.words}")
+            print(f"{scenario.name:18} {scenario.seconds:4} s {short} {scenario.expected:10}",
+                  scenario.words)
         return 0
     if arguments.earlier:
         with open(arguments.earlier) as file:
             results = [json.loads(line) for line in file]
         if arguments.markdown:
-            markdown(results)
+            markdown(results, arguments.note)
         else:
             print("\n".join([HEADING] + [row(result) for result in results]))
         return 0
@@ -303,12 +331,14 @@ def main():
             print(json.dumps(result), flush=True)
 
     logs = tempfile.mkdtemp(prefix="hawser-lab-logs.")
-    print(f"{len(cases)} cases, {arguments.jobs} at a time; logs in {logs}\n{HEADING}", file=people, flush=True)
+    print(f"{len(cases)} cases, {arguments.jobs} at a time; logs in {logs}\n{HEADING}",
+          file=people, flush=True)
     runner = Runner(cases, arguments.jobs, logs, tell)
 
     def interrupted(number, frame):
         raise KeyboardInterrupt
 
+    signal.signal(signal.SIGINT, interrupted)
     signal.signal(signal.SIGTERM, interrupted)
     signal.signal(signal.SIGHUP, interrupted)
     try:
@@ -316,15 +346,17 @@ def main():
     except KeyboardInterrupt:
         print("\ninterrupted: cleaning up", file=sys.stderr)
         runner.stop()
+        shutil.rmtree(logs)
         return 130
     results = [case.result for case in runner.done]
     if arguments.markdown:
-        markdown(sorted(results, key=lambda result: result["scenario"]))
-    count = {word: sum(result["result"] == word for result in results) for word in ("pass", "fail", "skipped")}
+        markdown(sorted(results, key=lambda result: result["scenario"]), arguments.note)
+    count = count_results(results)
     print(f"{count['pass']} passed, {count['fail']} failed, {count['skipped']} skipped, "
           f"{time.monotonic() - runner.began:.0f} s", file=people)
     if count["fail"] or len(results) != len(cases):
         return 1
+    shutil.rmtree(logs)
     return 77 if count["pass"] == 0 else 0
 
 

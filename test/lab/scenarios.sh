@@ -14,7 +14,7 @@ cut-lan	25	10	delivered	network 1 of two 100 Mb/s networks without delay silent
 carrier-a	25	-	delivered	the cable of network 1 pulled at a
 carrier-b	25	-	delivered	the cable of network 1 pulled at b
 down-a	25	10	delivered	interface of network 1 down at a
-down-b	25	10	delivered	interface of network 1 down at b
+down-b	25	-	delivered	interface of network 1 down at b
 down-all	25	-	delivered	all interfaces down at a
 rst	25	10	delivered	a middle answers all TCP of network 1 by RST
 rst-lan	25	-	delivered	the same by nftables, networks without delay
@@ -52,16 +52,19 @@ kill-b-unseen	30	-	reset	the receiving process killed while both networks are si
 mtu	25	12	delivered	network 1 drops what is larger than 1000 bytes, without a word
 mtu-early	30	-	delivered	the same from before the session is dialled
 forget-30s	75	-	delivered	middles forget what is idle for 30 s; the session is idle for 45 s
-forget-4s	40	20	delivered	middles forget what is idle for 4 s; the session is idle for 12 s
+forget-2s	25	20	delivered	middles forget what is idle for 2 s; the session is idle for 12 s
 zombie	60	-	delivered	network 1 fills a queue of seconds, then slows down twenty-fold
-zombie-all	60	25	delivered	the same on both networks
+zombie-all	60	-	delivered	the same on both networks
+end-cut	25	-	delivered	both programs end their streams while network 1 is silent
+end-outage	25	12	delivered	the same while both networks are silent
+end-rst	20	12	delivered	the same while both networks answer by RST, for 1 s
 chaos	120	30	delivered	all of that on both networks at random, a new fault or its end every second or so'
 
 # --- Silence ---
 
 scenario_cut()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_cut 1
 	hold 4
@@ -73,7 +76,7 @@ scenario_cut()
 
 scenario_cut_to_b()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_cut 1 a
 	hold 4
@@ -85,7 +88,7 @@ scenario_cut_to_b()
 
 scenario_cut_to_a()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_cut 1 b
 	hold 4
@@ -107,7 +110,7 @@ cut_both()
 
 scenario_cut_crossed()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_cut 1 a
 	fault lab_cut 2 b
@@ -130,7 +133,7 @@ scenario_cut_lan()
 
 outage() # SECONDS
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault cut_both
 	hold "$1"
@@ -145,7 +148,7 @@ scenario_outage_60s() { outage 60; }
 # A silent path is dialled again after a tenth of its outage at the latest.
 scenario_outage_10min()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session resume_timeout=20min
 	fault cut_both
 	sleep 600
@@ -159,7 +162,7 @@ scenario_outage_10min()
 
 scenario_outage_too_long()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session resume_timeout=5s
 	fault cut_both
 	reset_within 35
@@ -169,7 +172,7 @@ scenario_outage_too_long()
 
 scenario_carrier_a()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_carrier 1 down a
 	hold 4
@@ -181,7 +184,7 @@ scenario_carrier_a()
 
 scenario_carrier_b()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_carrier 1 down b
 	hold 4
@@ -193,7 +196,7 @@ scenario_carrier_b()
 
 scenario_down_a()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_interface 1 down a
 	hold 4
@@ -205,7 +208,7 @@ scenario_down_a()
 
 scenario_down_b()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_interface 1 down b
 	hold 4
@@ -217,7 +220,7 @@ scenario_down_b()
 
 scenario_down_all()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault both lab_interface down a
 	hold 8
@@ -227,7 +230,7 @@ scenario_down_all()
 
 scenario_readdress_a()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_readdress 1 a 7
 	goes_on
@@ -240,7 +243,7 @@ scenario_readdress_a()
 # The peer's new address is nothing that the dialler was told of.
 scenario_readdress_b()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_readdress 1 b 7
 	hold 4
@@ -252,7 +255,7 @@ scenario_readdress_b()
 
 scenario_readdress_all()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault both lab_readdress a 7
 	flows_again
@@ -264,7 +267,7 @@ scenario_readdress_all()
 
 scenario_route_a()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_route 1 deleted a
 	hold 4
@@ -276,7 +279,7 @@ scenario_route_a()
 
 scenario_route_b()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_route 1 deleted b
 	hold 4
@@ -290,7 +293,7 @@ scenario_route_b()
 
 scenario_rst()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault lab_rst 1
 	hold 4
@@ -315,7 +318,7 @@ scenario_rst_lan()
 scenario_rst_bursts()
 {
 	local index
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	for index in 1 2 1 2 1; do
 		fault lab_rst $index
@@ -331,7 +334,7 @@ scenario_rst_bursts()
 # Shorter than orphan_timeout: the peer may not be taken for dead.
 scenario_rst_all()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault both lab_rst
 	sleep 1
@@ -343,7 +346,7 @@ scenario_rst_all()
 
 scenario_flap()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	for _ in 1 2 3 4; do
 		fault lab_cut 1
@@ -359,7 +362,7 @@ scenario_flap()
 # For 3 s of 15 both are there: the one that comes back has to take over.
 scenario_flap_turns()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	for _ in 1 2 3 4; do
 		fault lab_cut 1
@@ -383,7 +386,7 @@ scenario_flap_fast()
 {
 	local times=20
 	[ "$length" = short ] && times=6
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	for _ in $(seq $times); do
 		fault lab_cut 1
@@ -450,7 +453,8 @@ zombie() # COMMAND...
 	session
 	sleep 4
 	fault "$@" 'rate 500kbit'
-	hold 12
+	sleep 12
+	queued 1
 	heal "$@" 'rate 10mbit'
 	delivered
 }
@@ -468,6 +472,7 @@ scenario_mtu()
 	hold 5
 	goes_on
 	hold 5
+	swallowed 1
 	heal control 1 'size -'
 	delivered
 }
@@ -480,6 +485,7 @@ scenario_mtu_early()
 	fault true
 	hold 5
 	goes_on
+	swallowed 1
 	heal control 1 'size -'
 	delivered
 }
@@ -490,17 +496,29 @@ forget() # SECONDS IDLE-SECONDS
 	session
 	both control "forget $1" || fail "no forgetful middle"
 	traffic set idle
+	sleep 0.1
+	await 30 drained
 	sleep "$2"
 	say "busy again"
 	traffic set mark
 	traffic set busy
 	flows_again
 	back
+}
+
+# An idle path is probed at least every 10 s, which keeps it known.
+scenario_forget_30s()
+{
+	forget 30 45
 	delivered
 }
 
-scenario_forget_30s() { forget 30 45; }
-scenario_forget_4s() { forget 4 12; }
+scenario_forget_2s()
+{
+	forget 2 12
+	swallowed 1 2
+	delivered
+}
 
 # --- Processes ---
 
@@ -515,7 +533,7 @@ stopped() # a|b SECONDS
 
 scenario_stop_b_2s()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	stopped b 2
 	delivered
@@ -523,7 +541,7 @@ scenario_stop_b_2s()
 
 scenario_stop_b_20s()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	stopped b 20
 	delivered
@@ -531,7 +549,7 @@ scenario_stop_b_20s()
 
 scenario_stop_a_20s()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	stopped a 20
 	delivered
@@ -539,7 +557,7 @@ scenario_stop_a_20s()
 
 scenario_stop_b_cut()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault kill -STOP "$process_b"
 	fault lab_cut 1
@@ -555,7 +573,7 @@ scenario_stop_b_cut()
 # the dialler when every address has refused for refused_timeout, 10 s.
 scenario_kill_b()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault kill -KILL "$process_b"
 	reset_within 25
@@ -563,7 +581,7 @@ scenario_kill_b()
 
 scenario_kill_a()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault kill -KILL "$process_a"
 	reset_within 15
@@ -572,7 +590,7 @@ scenario_kill_a()
 # Of one network nothing is heard, so that it is resume_timeout which ends the waiting.
 scenario_kill_a_cut()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session resume_timeout=10s
 	fault lab_cut 1
 	sleep 2
@@ -582,7 +600,7 @@ scenario_kill_a_cut()
 
 scenario_kill_a_unseen()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session resume_timeout=10s
 	fault cut_both
 	sleep 0.2
@@ -593,7 +611,7 @@ scenario_kill_a_unseen()
 # What is left of the connections is refused when the networks are back.
 scenario_kill_b_unseen()
 {
-	networks 10mbit 10
+	networks_of_either_kind
 	session
 	fault cut_both
 	sleep 0.2
@@ -602,6 +620,29 @@ scenario_kill_b_unseen()
 	heal_both
 	reset_within 45
 }
+
+# --- The end in the midst of a fault ---
+
+# ending SECONDS FAULT HEAL: what is under way then, the ends of the streams too, arrives all the same.
+ending()
+{
+	networks_of_either_kind
+	session
+	fault $2
+	sleep 0.3
+	traffic set stop
+	sleep "$1"
+	say "heal: $3"
+	$3
+	await 120 ended
+	figure ended_ms "$waited"
+	traffic set freeze
+	pass
+}
+
+scenario_end_cut() { ending 4 'lab_cut 1' 'lab_heal 1'; }
+scenario_end_outage() { ending 4 cut_both heal_both; }
+scenario_end_rst() { ending 0.7 'both lab_rst' heal_both; }
 
 # --- Everything at once ---
 
@@ -629,7 +670,8 @@ chaos_step()
 		"control $network forget 1" "control $network forget -" "control $network delay 300" \
 		"control $network delay 10" "control $network loss 5" "control $network loss 0" \
 		"control $network jitter 30" "control $network rate 50kbit" "control $network rate 10mbit" \
-		"control $network queue 2000000" "control $network queue 62500" chaos_stop chaos_end
+		"control $network queue 2000000" "control $network queue 62500" chaos_stop chaos_end \
+		"traffic set slow" "traffic set quick" chaos_mode chaos_mode "chaos_end" "chaos_end"
 	say "$picked"
 	$picked 2>> "$LAB_DIR/log" || say "not done"
 }
@@ -643,9 +685,17 @@ chaos_stop()
 	kill -CONT "$picked"
 }
 
+chaos_mode()
+{
+	pick stripe duplicate converge backup "$mode" "$mode"
+	say "$picked"
+	traffic set "$picked"
+}
+
 chaos_end()
 {
 	local network host
+	traffic set quick
 	for network in 1 2; do
 		lab_heal $network
 		control $network 'size -; forget -; delay 10; jitter 0; loss 0; rate 10mbit; queue 62500'
@@ -671,9 +721,10 @@ scenario_chaos()
 	fault true
 	for _ in $(seq $steps); do
 		chaos_step
-		pick 0.2 0.5 1 2
+		pick 0.1 0.2 0.5 2
 		sleep "$picked"
 	done
+	traffic set "$mode"
 	heal chaos_end
 	delivered
 }

@@ -21,8 +21,8 @@ static int usage(void)
 {
 	fputs("usage: traffic BOARD listen [bulk] [handle] [OPTION=VALUE...]\n"
 	      "       traffic BOARD dial HOSTS [bulk] [handle] [OPTION=VALUE...]\n"
-	      "       traffic BOARD set mark|freeze|idle|busy|stop|show\n"
-	      "       traffic BOARD await SECONDS listening|open|flowing|ended|reset\n"
+	      "       traffic BOARD set mark|freeze|idle|busy|slow|quick|stop|show|MODE\n"
+	      "       traffic BOARD await SECONDS listening|open|flowing|drained|ended|reset\n"
 	      "       traffic BOARD await SECONDS active NETWORK | carrying NETWORK | gone a|b\n"
 	      "       traffic BOARD report\n"
 	      "await prints the milliseconds it took and fails, saying why, when they are over. \"reset\"\n"
@@ -42,6 +42,18 @@ static struct traffic_board *board_map(const char *path)
 	return board == MAP_FAILED ? NULL : board;
 }
 
+static int set_mode(struct traffic_board *board, const char *name)
+{
+	for (unsigned mode = 0; mode < MODES; mode++) {
+		if (strcmp(mode_names[mode], name) == 0) {
+			board->mode = mode;
+			board->modes++;
+			return 0;
+		}
+	}
+	return usage();
+}
+
 static int set(struct traffic_board *board, const char *what)
 {
 	if (strcmp(what, "mark") == 0)
@@ -52,12 +64,16 @@ static int set(struct traffic_board *board, const char *what)
 		board->idle = true;
 	else if (strcmp(what, "busy") == 0)
 		board->idle = false;
+	else if (strcmp(what, "slow") == 0)
+		board->slow = true;
+	else if (strcmp(what, "quick") == 0)
+		board->slow = false;
 	else if (strcmp(what, "show") == 0)
 		board->show = true;
 	else if (strcmp(what, "stop") == 0)
 		board->stop = true;
 	else
-		return usage();
+		return set_mode(board, what);
 	return 0;
 }
 
@@ -133,6 +149,9 @@ static int is_there(const struct waiting *waiting)
 		return dialler->networks_active[network];
 	if (strcmp(waiting->what, "carrying") == 0)
 		return dialler->networks_active[network] && dialler->networks_sent[network] > waiting->sent;
+	if (strcmp(waiting->what, "drained") == 0)
+		return board->ends[0].received == board->ends[1].written &&
+		       board->ends[1].received == board->ends[0].written;
 	if (strcmp(waiting->what, "ended") == 0)
 		return all_ended(board);
 	if (strcmp(waiting->what, "reset") == 0)
@@ -180,7 +199,8 @@ static int await(struct traffic_board *board, unsigned seconds, const char *what
 			return 1;
 		}
 		if (now_ns() > limit_ns) {
-			printf("not %s%s%s within %u s\n", what, which ? " " : "", which ? which : "", seconds);
+			printf("not %s%s%s within %u s\n", what, which ? " " : "", which ? which : "",
+			       seconds);
 			return 1;
 		}
 		nanosleep(&(struct timespec){ .tv_nsec = 5 * (long)NS_PER_MS }, NULL);

@@ -56,6 +56,9 @@ struct traffic_board {
 	_Atomic uint64_t freeze_ns; /* to here; 0: still */
 	_Atomic bool idle;          /* the writers pause */
 	_Atomic bool stop;          /* the writers end their directions */
+	_Atomic bool slow;          /* the readers take their time */
+	_Atomic uint32_t modes;     /* counts the changes of mode asked for; the mode: */
+	_Atomic uint32_t mode;
 	_Atomic bool show;          /* both ends tell of their paths on standard error, once */
 	/* Told by the end that listens. */
 	_Atomic uint32_t port;

@@ -16,7 +16,8 @@
 #include "test/lab/traffic_board.h"
 #include "test/net/common.h"
 
-#define SAMPLE_NS (20 * NS_PER_MS)
+#define SAMPLE_NS    (20 * NS_PER_MS)
+#define SLOW_READ_NS (50 * NS_PER_MS)
 
 /* A session by one of the two faces. */
 struct end {
@@ -28,6 +29,8 @@ struct end {
 	hawser_t *h;        /* by_handle */
 	int fd;
 	_Atomic unsigned threads; /* still at work */
+	bool shown;         /* as the script asked */
+	uint32_t modes;     /* of the board, as obeyed */
 	_Atomic int error;  /* errno of the first call that failed */
 };
 
@@ -155,6 +158,8 @@ static void *reader(void *argument)
 		if (pattern_check(seed, at, part, (size_t)got) != (size_t)got)
 			give_up(end, "wrong bytes", at);
 		at += (uint64_t)got;
+		if (end->board->slow)
+			pause_ns(SLOW_READ_NS);
 		note_delivery(end, (uint64_t)got);
 	}
 	end->threads--;
@@ -204,11 +209,23 @@ static void await_closed(struct end *end)
 	}
 }
 
+/* What the script asks of both ends while the session runs. */
+static void obey(struct end *end)
+{
+	if (end->board->show && !end->shown)
+		show_paths(end->fd);
+	end->shown = end->board->show;
+	if (end->modes == end->board->modes)
+		return;
+	end->modes = end->board->modes;
+	if (hawser_set_mode(end->fd, HAWSER_SENDING, (enum hawser_mode)end->board->mode) < 0)
+		fprintf(stderr, "end %u: mode: %s\n", end->number, strerror(errno));
+}
+
 static int end_run(struct end *end)
 {
 	static struct tally tally;
 	pthread_t threads[2];
-	bool shown = false;
 
 	if (end->by_handle)
 		end->fd = hawser_fd(end->h);
@@ -218,9 +235,7 @@ static int end_run(struct end *end)
 	threads[1] = start_thread(reader, end);
 	while (end->threads > 0) {
 		sample(end, &tally);
-		if (end->board->show && !shown)
-			show_paths(end->fd);
-		shown = end->board->show;
+		obey(end);
 		pause_ns(SAMPLE_NS);
 	}
 	join_thread(threads[0]);

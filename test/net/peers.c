@@ -277,6 +277,18 @@ static void elsewhere(void)
 	     &(struct expected){ .carrying = 6, .elsewhere = 4, .loaded = 2 });
 }
 
+/* The acceptor's second network comes, then the first goes and comes back, while its listener stands. */
+static void returns(void)
+{
+	while (board->port == 0)
+		pause_until(hung_ns(), "the listener");
+	for (unsigned network = 2; network >= 1; network--) {
+		lab("lab_interface %u down b", network);
+		lab("lab_interface %u up b && net_routed %u b && door %u", network, network, network);
+		talk("10.77.1.2,10.77.2.2", HAWSER_STRIPE, &(struct expected){ .carrying = 6, .loaded = 6 });
+	}
+}
+
 static void forbid_binding(void)
 {
 	struct sock_filter code[] = {
@@ -301,7 +313,7 @@ static const struct scenario {
 	void (*run)(void);
 } scenarios[] = {
 	{ "one", one }, { "same_host", same_host }, { "dead", dead }, { "replies", replies },
-	{ "elsewhere", elsewhere },
+	{ "elsewhere", elsewhere }, { "returns", returns },
 };
 
 static const struct scenario *scenario;

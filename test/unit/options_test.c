@@ -14,6 +14,7 @@ static void defaults(void)
 
 	options_init(&o);
 	CHECK_EQ(o.mode, MODE_CONVERGE);
+	CHECK(!o.mode_named);
 	CHECK_EQ(o.kind, SESSION_STREAM);
 	CHECK(!o.insecure && !o.nonblock && o.overdue && o.via_count == 0);
 	CHECK_EQ(o.paths_max, 8);
@@ -95,6 +96,14 @@ static void words(void)
 	CHECK_EQ(o.mode, MODE_DUPLICATE);
 	CHECK_EQ(options_set(&o, "mode", "Stripe", &failure), -EINVAL);
 	CHECK_EQ(o.mode, MODE_DUPLICATE);
+	CHECK(o.mode_named);
+	CHECK_EQ(options_set(&o, "kind", NULL, &failure), 0);
+	CHECK(o.mode_named);
+	CHECK_EQ(options_set(&o, "mode", NULL, &failure), 0);
+	CHECK(!o.mode_named);
+	/* The default, but by name. */
+	CHECK_EQ(options_set(&o, "mode", "converge", &failure), 0);
+	CHECK(o.mode_named);
 	CHECK_EQ(options_set(&o, "kind", "message", &failure), 0);
 	CHECK_EQ(o.kind, SESSION_MESSAGES);
 	CHECK_EQ(options_set(&o, "insecure", "yes", &failure), 0);

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See attack.h: paths, memory, bytes to and from the session. */
+#include "fuzz/attack.h"
+
+#include <errno.h>
+
+#include "fuzz/fuzz.h"
+
+#define WRITES_MAX 20000u               /* of one pump: more would be a loop */
+#define SPARE_MAX  128u
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#endif
+#endif
+#ifndef ASAN_POISON_MEMORY_REGION
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
+static void *spare[SPARE_MAX];
+static unsigned spare_count;
+
+/* Blocks are kept from input to input: allocating them under a sanitizer would take most of the time. */
+static void *block_take(void)
+{
+	void *block = spare_count > 0 ? spare[--spare_count] : malloc(BLOCK_BYTES);
+
+	HOLDS(block != NULL);
+	ASAN_UNPOISON_MEMORY_REGION(block, BLOCK_BYTES);
+	return block;
+}
+
+void attack_block_give(void *block)
+{
+	if (spare_count == SPARE_MAX) {
+		free(block);
+		return;
+	}
+	ASAN_POISON_MEMORY_REGION(block, BLOCK_BYTES);
+	spare[spare_count++] = block;
+}
+
+void attack_lend(struct attack *w)
+{
+	for (unsigned wanted = w->lends ? session_blocks_wanted(w->s) : 0; wanted > 0; wanted--) {
+		session_lend(w->s, block_take());
+		w->lent++;
+	}
+	HOLDS(w->lent <= w->blocks_max);
+}
+
+void attack_lose(struct attack *w, unsigned i, enum reason reason, bool ended)
+{
+	if (w->path[i] == NULL || !w->path[i]->up)
+		return;
+	session_path_lost(w->s, &w->path[i]->path, reason, ended, w->now);
+	w->path[i]->up = false;
+}
+
+void attack_take_out(struct attack *w, unsigned i)
+{
+	if (w->path[i] == NULL)
+		return;
+	session_remove_path(w->s, &w->path[i]->path, w->now);
+	free(w->path[i]->queue);
+	free(w->path[i]);
+	w->path[i] = NULL;
+	memset(&w->judge.path[i], 0, sizeof w->judge.path[i]);
+}
+
+void attack_add_path(struct attack *w, uint16_t id, unsigned rank, time_ns rtt_ns)
+{
+	struct carried *c = calloc(1, sizeof *c);
+	unsigned i = 0;
+	int error;
+
+	HOLDS(c != NULL);
+	while (i < JUDGE_PATHS && w->path[i] != NULL)
+		i++;
+	error = i < JUDGE_PATHS ? session_add_path(w->s, &c->path, id, rank, rtt_ns, w->now) : -ENOSPC;
+	if (error < 0) {
+		HOLDS(error == -ENOSPC || error == -EEXIST);
+		free(c);
+		return;
+	}
+	HOLDS(i < PATHS_MAX);
+	judge_id(&w->judge, id);
+	c->up = true;
+	w->path[i] = c;
+	w->judge.path[i].known = true;
+	w->judge.path[i].id = id;
+}
+
+/* One write of at most `most` bytes; how many went. */
+size_t attack_write(struct attack *w, unsigned i, size_t most)
+{
+	struct path *p = &w->path[i]->path;
+	struct iovec iov[32];
+	unsigned used;
+	size_t moved = 0, planned = 0;
+
+	attack_lend(w);
+	used = session_plan(w->s, p, iov, w->iovecs >= 8 ? w->iovecs : 8, w->now);
+	HOLDS(used <= 32);
+	for (unsigned k = 0; k < used; k++) {
+		size_t count = iov[k].iov_len < most - moved ? iov[k].iov_len : most - moved;
+
+		judge_wrote(&w->judge, &w->judge.path[i], iov[k].iov_base, count);
+		planned += iov[k].iov_len;
+		moved += count;
+	}
+	session_wrote(w->s, p, moved, w->now);
+	/* As soon as the head of a frame has begun to go the peer may know of its bytes. */
+	if (p->out.halved && p->out.half.end > w->judge.sent_top)
+		w->judge.sent_top = p->out.half.end;
+	if (moved < planned)
+		session_path_room(w->s, p, false);
+	return moved;
+}
+
+static unsigned index_of(const struct attack *w, const struct path *p)
+{
+	for (unsigned i = 0; i < JUDGE_PATHS; i++)
+		if (w->path[i] != NULL && &w->path[i]->path == p)
+			return i;
+	HOLDS(!"a path of this session");
+	return 0;
+}
+
+bool attack_all_roomy(const struct attack *w)
+{
+	for (unsigned i = 0; i < JUDGE_PATHS; i++)
+		if (w->path[i] != NULL && w->path[i]->up && !w->path[i]->path.roomy)
+			return false;
+	return true;
+}
+
+void attack_pump(struct attack *w)
+{
+	struct path *p;
+	unsigned writes = 0;
+
+	attack_lend(w);
+	while ((p = session_next_writer(w->s, w->now)) != NULL) {
+		HOLDS(attack_write(w, index_of(w, p), SIZE_MAX) > 0);
+		HOLDS(++writes < WRITES_MAX);
+	}
+}
+
+/* Memory ran out in the middle of a reading: how far it got only the session knows. */
+static void believe(struct attack *w)
+{
+	struct judge *j = &w->judge;
+	const struct receive_buffer *b = &w->s->receive;
+
+	ranges_trim_below(&j->ahead, UINT64_MAX);
+	for (unsigned i = 0; i < b->ahead.count; i++)
+		HOLDS(ranges_add(&j->ahead, b->ahead.at[i].start, b->ahead.at[i].end) == 0);
+	j->contiguous = b->contiguous;
+	j->consumed = b->consumed;
+	j->fin = b->fin_offset;
+	j->limit = b->limit;
+	if (w->s->sender.peer_limit > j->peer_limit)
+		j->peer_limit = w->s->sender.peer_limit;
+}
+
+static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, size_t length, int error)
+{
+	enum verdict verdict;
+
+	if (error == -ENOMEM) {
+		believe(w);
+		w->judge.path[i].in_bytes += length;
+		attack_lose(w, i, REASON_PATH_LOST, false);
+		return;
+	}
+	verdict = judge_heard(&w->judge, &w->judge.path[i], bytes, length);
+	HOLDS(error == (verdict == VERDICT_VIOLATION ? -EPROTO : 0));
+	if (error == -EPROTO) {
+		w->violated = true;
+		HOLDS(session_state(w->s) == SESSION_CLOSED ||
+		      session_reason(w->s) == REASON_PROTOCOL_ERROR);
+	}
+}
+
+/* Reads up to `most` bytes of what the peer sent on this path. */
+void attack_feed(struct attack *w, unsigned i, size_t most)
+{
+	struct carried *c = w->path[i];
+
+	while (c->up && c->queue_at < c->queued && most > 0) {
+		const uint8_t *from = c->queue + c->queue_at;
+		size_t length = c->queued - c->queue_at, moved = 0;
+		bool deaf = session_state(w->s) >= SESSION_CLOSED;
+		struct iovec iov[8];
+		unsigned used;
+		int error;
+
+		length = length < most ? length : most;
+		length = length < w->piece ? length : w->piece;
+		attack_lend(w);
+		used = session_place(w->s, &c->path, iov, 1 + w->iovecs % 8);
+		if (used == 0)
+			return;
+		for (unsigned k = 0; k < used && moved < length; k++) {
+			size_t count = iov[k].iov_len < length - moved ? iov[k].iov_len : length - moved;
+
+			memcpy(iov[k].iov_base, from + moved, count);
+			moved += count;
+		}
+		HOLDS(moved > 0);
+		error = session_arrived(w->s, &c->path, moved, w->now);
+		c->queue_at += moved;
+		w->fed += moved;
+		most -= moved;
+		if (deaf) {
+			HOLDS(error == 0);
+			w->judge.path[i].in_bytes += moved;
+		}
+		if (!deaf)
+			judge_reading(w, i, from, moved, error);
+		if (w->judge.path[i].in.over && !c->path.closing)
+			attack_lose(w, i, REASON_PATH_LOST, false);
+	}
+	if (c->queue_at == c->queued)
+		c->queue_at = c->queued = 0;
+}
+
+static uint8_t *queue_room(struct carried *c, size_t length)
+{
+	uint8_t *at;
+
+	if (c->queue == NULL)
+		c->queue = malloc(QUEUE_BYTES);
+	HOLDS(c->queue != NULL);
+	if (c->queued + length > QUEUE_BYTES)
+		return NULL;
+	at = c->queue + c->queued;
+	c->queued += length;
+	return at;
+}
+
+void attack_say(struct attack *w, unsigned i, const uint8_t *bytes, size_t length)
+{
+	uint8_t *at = queue_room(w->path[i], length);
+
+	if (at != NULL && length > 0)
+		memcpy(at, bytes, length);
+}
+
+void attack_say_data(struct attack *w, unsigned i, uint64_t offset, uint32_t length, bool fin)
+{
+	uint32_t payload = FRAME_DATA_MIN + length;
+	uint8_t head[FRAME_DATA_HEAD_BYTES] = {
+		FRAME_DATA, fin ? FRAME_FLAG_FIN : 0, 0, 0,
+		(uint8_t)(payload >> 24), (uint8_t)(payload >> 16), (uint8_t)(payload >> 8), (uint8_t)payload,
+	};
+	uint8_t *body;
+
+	if (w->path[i]->queued + sizeof head + length > QUEUE_BYTES)
+		return;
+	for (unsigned k = 0; k < 8; k++)
+		head[FRAME_HEADER_BYTES + k] = (uint8_t)(offset >> (56 - 8 * k));
+	attack_say(w, i, head, sizeof head);
+	body = queue_room(w->path[i], length);
+	judge_fill(body, offset, length);
+}

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The trial of a mutant: its file is compiled and linked with the others to a libcore.so of its own, on which the
+unit tests and the simulated worlds run until the first failure. What runs for ever fails by a limit of processor
+time, so that a busy machine decides nothing.
+
+    build-mutate/tree       a copy of the sources, so that they may change meanwhile
+                /base       objects and library of the core as it is
+                /bin        the tests and the simulator, linked once
+                /run-PID    library and working directory of each process
+"""
+import glob
+import hashlib
+import math
+import os
+import resource
+import shutil
+import signal
+import subprocess
+
+from mutants import mutated
+
+FLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-fPIC', '-w']
+QUICK_S, LONGEST_WALL_S, MEMORY_BYTES = 1, 300, 2 << 30
+
+
+def run(command, **more):
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more)
+
+
+def must(command, **more):
+    result = run(command, **more)
+    if result.returncode != 0:
+        raise SystemExit('%s\n%s' % (' '.join(command), result.stdout.decode()))
+
+
+def digest(*names):
+    whole = hashlib.sha256()
+    for name in names:
+        with open(name, 'rb') as file:
+            whole.update(file.read())
+    return whole.hexdigest()[:16]
+
+
+class Bench:
+    def __init__(self, place, worlds, quick):
+        self.place, self.worlds, self.quick = os.path.abspath(place), worlds, quick
+        self.tree, self.bin = self.place + '/tree', self.place + '/bin'
+        self.cc, self.seconds, self.child = os.environ.get('CC', 'cc'), {}, None
+
+    def path(self, *parts):
+        return os.path.join(self.place, *parts)
+
+    def object(self, file, where='base'):
+        return self.path(where, os.path.basename(file)[:-2] + '.o')
+
+    def compile(self, text, out, level='-O1'):
+        return run([self.cc, *FLAGS, level, '-I' + self.tree, '-iquote', self.tree + '/core', '-x', 'c', '-c', '-',
+                    '-o', out], input=text.encode()).returncode == 0
+
+    def link(self, objects, out):
+        must(['ld', '-shared', '-Bsymbolic', *objects, '-o', out])
+
+    def prepare(self, root):
+        """Copies and builds all that is not changed."""
+        shutil.rmtree(self.tree, ignore_errors=True)
+        for name in ('core', 'sim', 'test'):
+            shutil.copytree(os.path.join(root, name), self.path('tree', name), ignore=lambda folder, names: [
+                n for n in names if n in ('__pycache__', 'fault', 'lab', 'net', 'driver')])
+        with open(self.tree + '/commit.h', 'w') as file:
+            file.write('#define SIM_COMMIT "mutant"\n')
+        for name in ('base', 'bin'):
+            os.makedirs(self.path(name), exist_ok=True)
+        self.files = sorted('core/' + os.path.basename(f) for f in glob.glob(self.tree + '/core/*.c'))
+        for file in self.files:
+            if not self.compile(open(os.path.join(self.tree, file)).read(), self.object(file)):
+                raise SystemExit(file + ' does not compile')
+        self.link([self.object(f) for f in self.files], self.path('base', 'libcore.so'))
+        common = [self.tree + '/test/' + n for n in ('handshake_pair.c', 'solo.c', 'world.c')]
+        headers = glob.glob(self.tree + '/*/*.h')
+        self.program('common.o', common, headers, ['-O1', '-w', '-r'])
+        rest = ['-w', '-L' + self.path('base'), '-lcore']
+        self.tests = []
+        for source in sorted(glob.glob(self.tree + '/test/unit/*_test.c')):
+            text = open(source).read()
+            if any('"%s/' % part in text for part in ('driver', 'sim', 'transport')):
+                continue                # not of the core
+            name = os.path.basename(source)[:-2]
+            self.tests.append(name)
+            self.program(name, [source, self.path('bin', 'common.o')], headers, ['-O1', *rest])
+        self.program('sim', sorted(glob.glob(self.tree + '/sim/*.c')), headers, ['-O2', *rest])
+        self.proof = digest(*(self.path('bin', n + '.stamp') for n in (*self.tests, 'sim')))
+
+    def program(self, name, sources, headers, flags):
+        stamp, now = self.path('bin', name + '.stamp'), digest(*sources, *sorted(headers))
+        if os.path.exists(stamp) and open(stamp).read() == now:
+            return
+        must([self.cc, '-std=gnu11', '-D_GNU_SOURCE', '-I' + self.tree, '-iquote', self.tree + '/sim',
+              *sources, *flags, '-o', self.path('bin', name)])
+        with open(stamp, 'w') as file:
+            file.write(now)
+
+    def command(self, name):
+        program = self.path('bin', name)
+        if name != 'sim':
+            return [program]
+        return [program, '--soak', '1', str(self.worlds), '--jobs', '1', '--stop-early']
+
+    def fails(self, name, folder, limit_s):
+        """Runs a test against the library of a folder: None, or how it failed."""
+        child = subprocess.Popen(self.command(name), cwd=folder, stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                                 env={'LD_LIBRARY_PATH': folder})
+        self.child = child.pid
+        try:
+            resource.prlimit(child.pid, resource.RLIMIT_CPU, (limit_s, limit_s + 1))
+            status = child.wait(LONGEST_WALL_S)
+        except ProcessLookupError:
+            status = child.wait()
+        except subprocess.TimeoutExpired:
+            status = -signal.SIGXCPU
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        child.wait()
+        self.child = None
+        if status in (-signal.SIGXCPU, -signal.SIGKILL):
+            return 'time'
+        return None if status in (0, 77) else 'assert' if status == -signal.SIGABRT else 'fails'
+
+    def measure(self):
+        """The tests pass on the core as it is; how long they take, in seconds of the processor."""
+        for name in self.tests + (['sim'] if self.worlds > 0 else []):
+            start = resource.getrusage(resource.RUSAGE_CHILDREN)
+            how = self.fails(name, self.path('base'), LONGEST_WALL_S)
+            end = resource.getrusage(resource.RUSAGE_CHILDREN)
+            if how is not None:
+                raise SystemExit('%s fails without a mutant: %s' % (name, how))
+            self.seconds[name] = end.ru_utime - start.ru_utime + end.ru_stime - start.ru_stime
+
+    def limit(self, name):
+        return max(1, math.ceil(min(self.seconds[name] * 10, self.seconds[name] * 2 + 5)))
+
+    def order(self, file):
+        """Its own tests first, then the quick ones; what takes longer than the worlds goes behind them."""
+        own, slow = os.path.basename(file)[:-2], max(self.seconds.get('sim', 0), QUICK_S)
+        return [name for name in sorted(self.seconds, key=lambda n: (self.seconds[n] > slow, not n.startswith(own),
+                                                                   self.seconds[n]))
+                if not self.quick or name == 'sim' or self.seconds[name] <= slow]
+
+    def same_code(self, text, changed, folder):
+        """Whether the compiler, at its keenest, makes the same code of both."""
+        outs = [os.path.join(folder, n) for n in ('original.o', 'changed.o')]
+        return all(self.compile(t, o, '-O2') for t, o in zip((text, changed), outs)) and \
+            digest(outs[0]) == digest(outs[1])
+
+    def judge(self, mutant):
+        """(verdict, by): killed, survived, same (equal code), broken (does not compile)"""
+        folder = self.path('run-%d' % os.getpid())
+        os.makedirs(folder, exist_ok=True)
+        text = open(os.path.join(self.tree, mutant.file)).read()
+        changed, out = mutated(text, mutant), os.path.join(folder, 'mutant.o')
+        if not self.compile(changed, out):
+            return 'broken', ''
+        if digest(out) == digest(self.object(mutant.file)):
+            return 'same', ''
+        self.link([out if f == mutant.file else self.object(f) for f in self.files], folder + '/libcore.so')
+        for name in self.order(mutant.file):
+            how = self.fails(name, folder, self.limit(name))
+            if how is not None:
+                return 'killed', name + ' ' + how
+        return ('same', '') if self.same_code(text, changed, folder) else ('survived', '')
+
+
+bench = None
+
+
+def end_worker(*_):
+    if bench.child is not None:
+        os.killpg(bench.child, signal.SIGKILL)
+    os._exit(1)
+
+
+def start_worker(shared):
+    global bench
+    bench = shared
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, end_worker)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+
+
+def work(mutant):
+    return mutant, bench.judge(mutant)
