@@ -92,6 +92,7 @@ void health_sent(struct health *h, uint64_t bytes, bool eliciting, time_ns now)
 	if (eliciting && health_outstanding(h) == 0)
 		h->busy_at = now;
 	h->sent_bytes += bytes;
+	h->sent_at = now;
 	if (!eliciting)
 		return;
 	h->eliciting_bytes = h->sent_bytes;

@@ -43,6 +43,7 @@ struct health {
 	uint64_t proving_bytes;         /* FRESH ends when proven_bytes reaches this */
 	uint64_t full_bytes;            /* sent_bytes when the carrier last refused more */
 	time_ns proven_at;              /* when proven_bytes last grew */
+	time_ns sent_at;                /* when bytes were last given to the carrier */
 	time_ns busy_at;                /* when the path last went from nothing outstanding to something */
 	time_ns srtt_ns, rttvar_ns, rtt_min_ns, rtt_at, rtt_min_at;
 	time_ns late_ns;                /* how much later than expected evidence comes, on the average */

@@ -330,10 +330,10 @@ static time_ns unheard_at(const struct session *s)
 
 		if (p == NULL || p->health.state == HEALTH_DOWN)
 			continue;
-		if (health_outstanding(&p->health) == 0)
-			return TIME_NEVER;
 		/* An answer is missed only once it is due, however short the patience. */
 		due_at = health_due_at(&p->health, 0);
+		if (due_at == TIME_NEVER)
+			return TIME_NEVER;
 		if (due_at > latest)
 			latest = due_at;
 	}

@@ -9,6 +9,7 @@
 
 #define PROBE_FIRST_NS    (500 * NS_PER_MS)   /* quiet this long after bytes moved: first idle probe */
 #define RECHECK_MIN_NS    (5 * NS_PER_MS)
+#define FULL_REPORT_NS    (100 * NS_PER_MS)
 #define REDIAL_SUSPECT_NS (200 * NS_PER_MS)
 #define REDIAL_SILENT_NS  (500 * NS_PER_MS)
 
@@ -321,6 +322,9 @@ static time_ns check_at(const struct session *s, const struct path *p, time_ns n
 			return suspect_at + p->health.dwell_ns;
 		return suspect_at + REDIAL_SUSPECT_NS > now ? suspect_at + REDIAL_SUSPECT_NS : TIME_NEVER;
 	}
+	/* A carrier that takes no more is asked why, lest nobody ever does. */
+	if (due_at == TIME_NEVER && !p->roomy && p->health.report_at <= p->health.sent_at)
+		return p->health.sent_at + FULL_REPORT_NS;
 	if (due_at == TIME_NEVER || due_at > now)
 		return due_at;
 	while (due_at + again_ns <= now)

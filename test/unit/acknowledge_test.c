@@ -157,9 +157,13 @@ static void after_a_path_is_lost_or_new(void)
 /* Only what is due is waited for: not on a carrier without room, nor on one that closes. */
 static void no_deadline_that_cannot_be_kept(void)
 {
+	struct carrier_report report = { .known = true };
+
 	begin(1);
 	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
 	session_path_room(solo->s, &solo->path[0], false);
+	solo->now++;
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
 	CHECK(session_deadline(solo->s, solo->now) > solo->now + 100 * NS_PER_MS);
 	session_path_room(solo->s, &solo->path[0], true);
 	session_reset(solo->s, REASON_ABORTED, solo->now);

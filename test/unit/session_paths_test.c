@@ -365,14 +365,45 @@ static void idle_probes(void)
 	solo_free(solo);
 }
 
-/* A probe that cannot be written yet: nothing to wake up for. */
+/* A probe that cannot be written yet: the carrier is asked once, and is nothing to wake up for if all went. */
 static void a_full_carrier_is_not_waited_for(void)
 {
+	struct carrier_report report = { .known = true };
+	time_ns deadline;
+
 	begin(MODE_STRIPE, 1);
 	session_path_room(solo->s, &solo->path[0], false);
+	deadline = session_deadline(solo->s, solo->now);
+	CHECK(deadline > solo->now && deadline < solo->now + NS_PER_S);
+	solo->now = deadline;
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
 	pass(60 * NS_PER_S);
 	CHECK(solo->path[0].ping_due);
 	CHECK(session_deadline(solo->s, solo->now) > solo->now);
+	solo_free(solo);
+}
+
+/* Full, with everything proven through a path that is gone: its carrier's silence must be seen all the same. */
+static void a_full_carrier_in_silence(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true };
+	time_ns began;
+
+	begin(MODE_STRIPE, 1);
+	session_path_room(solo->s, &solo->path[0], false);
+	began = solo->now;
+	while (session_state(solo->s) == SESSION_OPEN && solo->now < began + 600 * NS_PER_S) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK(deadline > solo->now && deadline != TIME_NEVER);
+		report.ack_age_ns += deadline - solo->now;
+		solo->now = deadline;
+		session_path_report(solo->s, &solo->path[0], &report, solo->now);
+		pass(0);
+		if (solo->now > began + 3 * NS_PER_S)
+			CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
+	}
+	CHECK_EQ(session_state(solo->s), SESSION_RESET);
 	solo_free(solo);
 }
 
@@ -454,6 +485,7 @@ int main(void)
 	RUN(silence_asks_for_a_fresh_connection);
 	RUN(idle_probes);
 	RUN(a_full_carrier_is_not_waited_for);
+	RUN(a_full_carrier_in_silence);
 	RUN(a_busy_program_does_not_put_off_the_check);
 	RUN(patience_without_a_path);
 	RUN(a_path_that_comes_after_the_end_is_told);
