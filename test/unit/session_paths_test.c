@@ -468,6 +468,216 @@ static void a_path_that_comes_after_the_end_is_told(void)
 	solo_free(solo);
 }
 
+/* Ids far ahead: the memory of those just below begins anew, also after a leap as long as it. */
+static void leaps_of_ids(void)
+{
+	static const uint16_t used[] = { 10, 11, 75, 74, 12, 76, 139, 138 }, refused[] = { 75, 74, 12, 11, 75 };
+	struct path path;
+
+	begin(MODE_STRIPE, 1);
+	for (unsigned i = 0; i < 8; i++) {
+		CHECK_EQ(add(&path, used[i]), 0);
+		session_remove_path(solo->s, &path, solo->now);
+	}
+	for (unsigned i = 0; i < 5; i++)
+		CHECK_EQ(add(&path, refused[i]), -EEXIST);
+	solo_free(solo);
+}
+
+static void no_room_after_copies_either(void)
+{
+	struct path path;
+
+	begin(MODE_DUPLICATE, PATHS_MAX);
+	solo_write(solo, 1000);
+	solo_carry_all(solo);
+	CHECK_EQ(add(&path, 1000), -ENOSPC);
+	solo_free(solo);
+}
+
+/* Not known how far: a tenth of a second is assumed; and the first ACK and the first probe go at once. */
+static void a_path_begins(void)
+{
+	struct path path;
+
+	begin(MODE_STRIPE, 1);
+	CHECK_EQ(session_add_path(solo->s, &path, 77, 5, -1, solo->now), 0);
+	CHECK_EQ(path.health.srtt_ns, 100 * NS_PER_MS);
+	CHECK_EQ(path.rank, 5);
+	CHECK(path.ping_due && path.roomy);
+	CHECK_EQ(path.received_at, solo->now);
+	CHECK(session_next_writer(solo->s, solo->now) != NULL);
+	session_remove_path(solo->s, &path, solo->now);
+	CHECK_EQ(session_add_path(solo->s, &path, 78, 5, 1, solo->now), 0);
+	CHECK_EQ(path.health.srtt_ns, NS_PER_US);
+	session_remove_path(solo->s, &path, solo->now);
+	solo_free(solo);
+}
+
+/* Probes of a quiet path: half a second, one, two, four, eight, then the interval; anew after data. */
+static void probes_grow_rare(void)
+{
+	static const unsigned waits_ms[] = { 500, 1000, 2000, 4000, 8000, 10000, 10000 };
+
+	begin(MODE_STRIPE, 1);
+	for (unsigned round = 0; round < 2; round++) {
+		time_ns last = solo->now;
+
+		solo_write(solo, 10);
+		solo_carry_all(solo);
+		prove(0, 0);
+		solo->path[0].ping_wait_ns = 500 * NS_PER_MS;
+		for (unsigned i = 0; i < 7; i++) {
+			CHECK_EQ(session_deadline(solo->s, solo->now), last + waits_ms[i] * NS_PER_MS);
+			pass(last + waits_ms[i] * NS_PER_MS - solo->now);
+			CHECK(solo->path[0].ping_due);
+			last = solo->now;
+			solo_carry_all(solo);
+			CHECK(!solo->path[0].ping_due);
+			prove(0, 0);
+		}
+	}
+	solo_free(solo);
+}
+
+/* An interval shorter than the first wait, and none at all. */
+static void probes_by_the_interval(void)
+{
+	begin(MODE_STRIPE, 1);
+	solo->s->config.probe_interval_ns = 300 * NS_PER_MS;
+	solo_write(solo, 10);
+	solo_carry_all(solo);
+	prove(0, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK_EQ(deadline, solo->now + 300 * NS_PER_MS);
+		pass(deadline - solo->now);
+		solo_carry_all(solo);
+		prove(0, 0);
+	}
+	solo->s->config.probe_interval_ns = TIME_NEVER;
+	path_quiet_from(solo->s, &solo->path[0], solo->now);
+	CHECK_EQ(solo->path[0].ping_wait_ns, 500 * NS_PER_MS);
+	solo_free(solo);
+}
+
+/* Why a path carries nothing, in words that a person can read. */
+static void reasons(void)
+{
+	begin(MODE_BACKUP, 2);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[0], solo->now), REASON_NONE);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[1], solo->now), REASON_PATH_STANDBY);
+	session_set_mode(solo->s, MODE_STRIPE, solo->now);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[1], solo->now), REASON_NONE);
+	solo_write(solo, 1000);
+	for (unsigned i = 0; i < 2; i++)
+		solo->path[i].health.rate_bytes = 10000000;
+	solo->path[1].health.rtt_min_ns = NS_PER_S;
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[1], solo->now), REASON_PATH_SLOWER);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[0], solo->now), REASON_NONE);
+	solo_path(solo, 2, RTT, false);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[2], solo->now), REASON_PATH_PROVING);
+	solo_free(solo);
+}
+
+/* A suspect path asks for a fresh connection after a fifth of a second, any other after half of one. */
+static void when_a_fresh_connection_is_wanted(void)
+{
+	time_ns due_at, since;
+
+	make_suspect();
+	since = solo->path[0].health.state_at;
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], since + 200 * NS_PER_MS - 1), 0);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], since + 200 * NS_PER_MS), since);
+	/* The driver is woken then, and not before nor ever after. */
+	prove(0, 5);
+	CHECK_EQ(session_paths_deadline(solo->s, solo->now) <= since + 200 * NS_PER_MS, true);
+	solo_free(solo);
+
+	begin(MODE_STRIPE, 1);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	due_at = health_due_at(&solo->path[0].health, solo->s->sender.floor_ns);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], due_at + 500 * NS_PER_MS - 1), 0);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], due_at + 500 * NS_PER_MS), due_at);
+	solo_free(solo);
+}
+
+/* The newest evidence of another decides; what closes, or is lost, cannot testify. */
+static void who_may_testify(void)
+{
+	for (unsigned gone = 0; gone < 3; gone++) {
+		begin(MODE_STRIPE, 2);
+		solo_write(solo, 8000);
+		solo_carry(solo, 0, SIZE_MAX);
+		pass(RTT + 100 * NS_PER_MS);
+		solo_carry_all(solo);
+		if (gone == 1)
+			path_queue_close(&solo->path[1], REASON_GOING_AWAY, 0);
+		prove(1, 0);
+		if (gone == 2)
+			session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
+		pass(1);
+		CHECK_EQ(state_of(0), gone == 0 ? HEALTH_SUSPECT : HEALTH_ACTIVE);
+		solo_free(solo);
+	}
+}
+
+/* Lost while all others are lost too: since then, and never moved by what is lost later. */
+static void without_any_path(void)
+{
+	time_ns since;
+
+	begin(MODE_STRIPE, 2);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	solo->now += NS_PER_S;
+	session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, true, solo->now);
+	since = solo->now;
+	CHECK_EQ(solo->s->pathless_at, since);
+	CHECK(!solo->path[1].roomy);
+	session_path_room(solo->s, &solo->path[1], true);
+	CHECK(!solo->path[1].roomy);
+	/* Those who are out of it are asked nothing. */
+	CHECK(session_next_writer(solo->s, solo->now) == NULL);
+	solo->now += NS_PER_S;
+	solo_path(solo, 2, RTT, false);
+	CHECK_EQ(solo->s->pathless_at, TIME_NEVER);
+	CHECK(!solo->s->pathless_ended);
+	solo_free(solo);
+}
+
+/* Four notes may wait; a wish for a mode takes the place of the last one, wherever it stands. */
+static void notes_have_a_limit(void)
+{
+	uint8_t note[PATH_NOTE_BYTES];
+	struct frame_pong pong = { .token = 1 };
+	size_t length = frame_pong_encode(note, sizeof note, &pong);
+	struct path *p;
+
+	begin(MODE_STRIPE, 1);
+	p = &solo->path[0];
+	path_queue_note(p, note, length);
+	path_queue_mode(p, MODE_BACKUP);
+	path_queue_note(p, note, length);
+	path_queue_mode(p, MODE_DUPLICATE);
+	CHECK_EQ(p->out.notes_count, 3);
+	CHECK_EQ(p->out.notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
+	path_queue_note(p, note, length);
+	path_queue_note(p, note, length);
+	CHECK_EQ(p->out.notes_count, PATH_NOTES_MAX);
+	/* The end of this carrier always finds room, once. */
+	path_queue_close(p, REASON_GOING_AWAY, 7);
+	path_queue_close(p, REASON_DONE, 0);
+	CHECK_EQ(p->out.notes_count, PATH_NOTES_MAX);
+	CHECK_EQ(p->out.notes[3].bytes[0], FRAME_CLOSE);
+	CHECK_EQ(p->out.notes[3].bytes[FRAME_HEADER_BYTES + 1], REASON_GOING_AWAY);
+	CHECK_EQ(p->out.notes[3].bytes[FRAME_HEADER_BYTES + 3], 7);
+	path_queue_mode(p, MODE_STRIPE);
+	CHECK_EQ(p->out.notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(ids_are_used_once);
@@ -489,5 +699,15 @@ int main(void)
 	RUN(a_busy_program_does_not_put_off_the_check);
 	RUN(patience_without_a_path);
 	RUN(a_path_that_comes_after_the_end_is_told);
+	RUN(leaps_of_ids);
+	RUN(no_room_after_copies_either);
+	RUN(a_path_begins);
+	RUN(probes_grow_rare);
+	RUN(probes_by_the_interval);
+	RUN(reasons);
+	RUN(when_a_fresh_connection_is_wanted);
+	RUN(who_may_testify);
+	RUN(without_any_path);
+	RUN(notes_have_a_limit);
 	return 0;
 }
