@@ -136,7 +136,8 @@ static void decide_join(struct guest *guest, const struct handshake_offer *offer
 	guest->parked = false;
 	if (!ep && hello_pending(e->listeners, offer->id))
 		guest->parked = true;
-	else if (!ep)
+	/* One that was reset waits only for its program to read: no path can bring it back. */
+	else if (!ep || endpoint_state(ep) == SESSION_RESET)
 		greeting_refuse(&guest->greeting, REASON_UNKNOWN_SESSION);
 	else if (!join_allowed(ep))
 		greeting_refuse(&guest->greeting, REASON_BUSY);

@@ -267,6 +267,21 @@ static void patience_counts_from_the_last_sign_of_life(void)
 	solo_free(solo);
 }
 
+/* What the program asks of the peer is asked although the path is lost before it could be told. */
+static void a_wish_outlives_its_path(void)
+{
+	struct solo_frame frame;
+
+	begin(MODE_STRIPE, 1);
+	session_ask_mode(solo->s, MODE_DUPLICATE, solo->now);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	solo_path(solo, 1, RTT, false);
+	solo_carry_all(solo);
+	CHECK(solo_take_type(solo, 1, FRAME_MODE, &frame));
+	CHECK_EQ(frame.payload[0], MODE_DUPLICATE);
+	solo_free(solo);
+}
+
 /* However short the patience: with a path present it counts from when an answer is due. */
 static void no_patience_at_all(void)
 {
@@ -690,6 +705,7 @@ int main(void)
 	RUN(alone_it_is_never_suspect);
 	RUN(an_ended_outage_is_forgotten);
 	RUN(patience_counts_from_the_last_sign_of_life);
+	RUN(a_wish_outlives_its_path);
 	RUN(no_patience_at_all);
 	RUN(without_room_there_is_no_readmission);
 	RUN(silence_asks_for_a_fresh_connection);
