@@ -57,18 +57,34 @@ struct door_wishes entrance_wishes(const struct sockaddr_storage *address, const
 	return wishes;
 }
 
-/* Asks with an address that stands for all that no nearer route is known to. */
-static unsigned leading(const struct networks *networks, int family)
+static bool has_door(const struct entrance *entrance, unsigned index)
+{
+	for (unsigned i = 0; i < entrance->count; i++)
+		if (entrance->beside[i]->index == index)
+			return true;
+	return false;
+}
+
+/*
+ * Asks with an address that stands for all that no nearer route is known to. Where the kernel does not
+ * say, for want of memory or descriptors, things stay as they are.
+ */
+static unsigned leading(const struct entrance *entrance, const struct networks *networks)
 {
 	struct sockaddr_storage anywhere;
 	struct route_answer answer;
 	unsigned leads = 0;
 
-	(void)address_numeric(&anywhere, family == AF_INET ? "192.0.2.1" : "2001:db8::1");
-	for (unsigned n = 0; n < networks->count; n++)
-		if (route_ask(&answer, &anywhere, NULL, networks->network[n].index) == 0 && !answer.local &&
-		    answer.interface_index == networks->network[n].index)
+	(void)address_numeric(&anywhere, entrance->address.ss_family == AF_INET ? "192.0.2.1" : "2001:db8::1");
+	for (unsigned n = 0; n < networks->count; n++) {
+		unsigned index = networks->network[n].index;
+		int err = route_ask(&answer, &anywhere, NULL, index);
+		bool leads_there = err == 0 && !answer.local && answer.interface_index == index;
+		bool unknown = err < 0 && err != -ENETUNREACH && err != -EHOSTUNREACH;
+
+		if (leads_there || (unknown && has_door(entrance, index)))
 			leads |= 1u << n;
+	}
 	return leads;
 }
 
@@ -92,21 +108,13 @@ static void close_besides(struct entrance *entrance, const struct networks *netw
 	entrance->count = kept;
 }
 
-static bool has_door(const struct entrance *entrance, unsigned index)
-{
-	for (unsigned i = 0; i < entrance->count; i++)
-		if (entrance->beside[i]->index == index)
-			return true;
-	return false;
-}
-
 static void follow(struct entrance *entrance, const struct host *host, struct networks *networks)
 {
 	struct door_wishes wishes;
 
 	networks_choose(networks, host, entrance->via, entrance->via_count);
-	wishes = entrance_wishes(&entrance->address, host, networks,
-				 leading(networks, entrance->address.ss_family), entrance->via_count > 0);
+	wishes = entrance_wishes(&entrance->address, host, networks, leading(entrance, networks),
+				 entrance->via_count > 0);
 	close_besides(entrance, networks, wishes.keep);
 	entrance->error = 0;
 	for (unsigned n = 0; n < networks->count && entrance->count < LISTEN_NETWORKS_MAX; n++) {
@@ -124,6 +132,15 @@ static void follow(struct entrance *entrance, const struct host *host, struct ne
 	}
 }
 
+/* Every interface was found; one that was not has just gone, which will be news, or is hidden by an error. */
+static bool whole(const struct host *host)
+{
+	for (unsigned i = 0; i < host->count; i++)
+		if (host->address[i].index == 0)
+			return false;
+	return true;
+}
+
 void entrances_follow(struct listeners *all)
 {
 	struct tables {
@@ -132,7 +149,7 @@ void entrances_follow(struct listeners *all)
 	} *t = calloc(1, sizeof *t);
 
 	/* Without it things stay as they are until the next news. */
-	if (t && host_read(&t->host) == 0)
+	if (t && host_read(&t->host) == 0 && whole(&t->host))
 		for (struct entrance *entrance = all->entrances; entrance; entrance = entrance->next)
 			if (!address_is_loopback(&entrance->address))
 				follow(entrance, &t->host, &t->networks);

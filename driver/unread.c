@@ -48,6 +48,13 @@ static void *iov_at(const struct iovec *iov, size_t at)
 	return (char *)iov->iov_base + at;
 }
 
+/* -errno of a recv. That the program's end was dropped is told once only, perhaps here. */
+static int failed(struct face *f)
+{
+	f->dropped |= errno == ECONNRESET;
+	return -errno;
+}
+
 size_t unread_take_bytes(struct face *f, struct iovec *iov, unsigned count, size_t bytes)
 {
 	struct iovec first[UNREAD_IOV_MAX + 1];
@@ -61,6 +68,8 @@ size_t unread_take_bytes(struct face *f, struct iovec *iov, unsigned count, size
 
 		message.msg_iovlen = cut(first, count + 1, off);
 		ssize_t n = recvmsg(f->fd, &message, MSG_DONTWAIT);
+		if (n < 0)
+			(void)failed(f);
 		if (n <= 0)
 			return 0;
 		taken = (size_t)n - f->stale_bytes;
@@ -79,7 +88,7 @@ static int drop_head(struct face *f)
 	char none;
 
 	/* A packet goes whole, whatever the length asked for. */
-	return recv(f->fd, &none, 0, MSG_DONTWAIT) < 0 ? -errno : 0;
+	return recv(f->fd, &none, 0, MSG_DONTWAIT) < 0 ? failed(f) : 0;
 }
 
 /* The length of the packet at the head; 0: there is none, or -errno. */
@@ -91,7 +100,7 @@ static ssize_t head_bytes(struct face *f)
 		ssize_t length = recv(f->fd, &none, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
 
 		if (length < 0)
-			return errno == EAGAIN ? 0 : -errno;
+			return errno == EAGAIN ? 0 : failed(f);
 		if (length > 0)
 			return length;
 		/* The end, or one of 0 bytes, which cannot be told from the end at the other side: not sent. */
@@ -121,7 +130,7 @@ int unread_take_packet(struct face *f, time_ns now)
 		return -ENOMEM;
 	length = recv(f->fd, f->in.bytes, (size_t)length, MSG_PEEK | MSG_DONTWAIT);
 	if (length <= 0)
-		return length < 0 ? -errno : 0;
+		return length < 0 ? failed(f) : 0;
 	f->in.length = (size_t)length;
 	f->in.at = 0;
 	unread_note_write(f, (size_t)length, now);

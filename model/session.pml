@@ -232,7 +232,7 @@ inline attach(x) {
 		send(end(x))
 	:: state[end(x)] == FINISHED -> put(x, DONE, 0); said[x] = true
 	:: state[end(x)] > FINISHED && BUG == CLOSE_OF_RESET ->
-		put(x, CLOSE, 0); said[x] = true; shut[x] = true;
+		put(x, CLOSE, 0); said[x] = true;
 		strung++;
 		assert(strung < 3)      /* who comes back is told the end some time */
 	:: state[end(x)] > FINISHED && BUG != CLOSE_OF_RESET -> put(x, RESET, 0); said[x] = true
@@ -448,6 +448,8 @@ end:	do
 	}
 #ifdef OUTAGE
 	:: d_step { k == 0 && faults > 0 && !down -> faults--; down = true }
+	/* So long that timeouts may pass, or not. */
+	:: d_step { k == 0 && down -> down = false }
 #endif
 #ifdef DEATH
 	:: d_step { k == 0 && faults > 0 && !dead[0] && !dead[1] ->
@@ -476,11 +478,10 @@ inline alone(e) {
 /* Nothing moves any more but time. Then nobody may still wait who has no reason to. */
 proctype Clock() {
 end:	do
+	:: d_step { down && waiting(1) && !linked(1) -> alone(1) }
+	:: d_step { down && waiting(0) && !linked(0) -> reset(0) }
 	:: timeout -> atomic {
 		if
-		:: down -> down = false
-		:: down && waiting(1) && !linked(1) -> alone(1)
-		:: down && waiting(0) && !linked(0) -> reset(0)
 		:: !down && (any(1, PENDING) || any(HOSTS, PENDING)) ->
 			if :: side[1] == PENDING -> guest_lost(1) :: else -> skip fi;
 			if :: side[3] == PENDING -> guest_lost(3) :: else -> skip fi

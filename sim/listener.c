@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The acceptor's guests, as driver/listen.c has them: carriers before the end of their handshake.
- */
+/* The acceptor's guests, as the driver has them: carriers before the end of their handshake. */
 #include <string.h>
 
 #include "sim/world.h"

@@ -2,13 +2,12 @@
 /*
  * The simulator's command line:
  *
- *   sim SEED [--verbose] [--cut CUT]      one world; if it fails, the smallest schedule that still
- * does sim --soak FIRST COUNT                so many worlds; status 1 if one failed sim --twice
- * FIRST COUNT               each world in two processes: they must be the same sim --regressions
- * FILE                the seeds of a file, a word behind each
+ *   sim SEED [--verbose] [--cut CUT]      one world; a failure is made small
+ *   sim --soak FIRST COUNT                so many worlds; status 1 if one failed
+ *   sim --twice FIRST COUNT               each world in two processes: they must be the same
+ *   sim --regressions FILE                the seeds of a file, a word behind each
  *
- *   --jobs N, --coverage (an empty cell fails), --progress, --stop-early, --save FILE (failing
- * seeds),
+ *   --jobs N, --coverage (an empty cell fails), --progress, --stop-early, --save FILE (failing seeds),
  *   --only FAULT (and no other kind; may be repeated), --without FAULT
  */
 #include <inttypes.h>

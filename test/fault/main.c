@@ -3,7 +3,8 @@
  * Plays every scenario once to see which calls it makes, then again and again, each time with one call
  * that fails:
  *
- *   fault [--stride N] [--jobs N] [--seconds N] [SCENARIO...]    every Nth of the plans (1: all)
+ *   fault [--stride N] [--jobs N] [--seconds N] [--without SCENARIO] [SCENARIO...]
+ *                                                                every Nth of the plans (1: all)
  *   fault --one SCENARIO SITE FIRST COUNT ERROR                  one of them, as it was told of
  *   fault --list [SCENARIO...]                                   the call sites
  *   --tell                                                       also the runs in which an error was returned
@@ -54,6 +55,7 @@ struct plan {
 static struct job jobs[JOBS_MOST];
 static unsigned jobs_count = 6, watchdog_s = 120, stride = 1;
 static bool tell;
+static const char *without = "";
 static struct fault_run *clean[64];     /* by scenario; NULL: not asked for */
 static struct plan plans[PLANS_MOST];
 static unsigned plans_count;
@@ -289,6 +291,8 @@ static void wait_all(void)
 
 static bool asked_for(const char *name, char **names)
 {
+	if (strcmp(name, without) == 0)
+		return false;
 	if (!*names)
 		return true;
 	for (; *names; names++)
@@ -445,8 +449,9 @@ static void summary(void)
 	printf("%-26s %6s %6s %8s %7s\n", "function", "runs", "fired", "refused", "failed");
 	for (unsigned f = 0; f < FAULT_FUNCTIONS_COUNT; f++)
 		if (by_function[f].runs)
-			printf("%-26s %6u %6u %8u %7u\n", f ? fault_functions[f].name : "shortages, clean runs", by_function[f].runs,
-			       by_function[f].fired, by_function[f].refused, by_function[f].failed);
+			printf("%-26s %6u %6u %8u %7u\n",
+			       f ? fault_functions[f].name : "shortages, clean runs",
+			       by_function[f].runs, by_function[f].fired, by_function[f].refused, by_function[f].failed);
 	printf("%u plans, every %uth: %u runs; in %u a call failed, in %u of them the library returned an "
 	       "error; %u went wrong\n", plans_count, stride, total.runs, total.fired, total.refused,
 	       total.failed);
@@ -478,8 +483,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "stride", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
 		{ "seconds", required_argument, NULL, 'w' }, { "one", no_argument, NULL, '1' },
-		{ "list", no_argument, NULL, 'l' }, { "tell", no_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
+		{ "without", required_argument, NULL, 'x' }, { "list", no_argument, NULL, 'l' },
+		{ "tell", no_argument, NULL, 't' }, { NULL, 0, NULL, 0 },
 	};
 	bool only_one = false, only_list = false;
 	int c, status = 0;
@@ -489,6 +494,7 @@ int main(int argc, char **argv)
 		case 's': stride = (unsigned)atoi(optarg); break;
 		case 'j': jobs_count = (unsigned)atoi(optarg); break;
 		case 'w': watchdog_s = (unsigned)atoi(optarg); break;
+		case 'x': without = optarg; break;
 		case '1': only_one = true; break;
 		case 'l': only_list = true; break;
 		case 't': tell = true; break;

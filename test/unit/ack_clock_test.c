@@ -109,6 +109,46 @@ static void a_carrier_that_knows_nothing(void)
 	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), TIME_NEVER);
 }
 
+/* Three usual silences and the floor after the last news, which is as old as the carrier says. */
+static void when_it_counts_as_stopped(void)
+{
+	time_ns begun;
+
+	anew(16 * MS);
+	tell(0, true, 1, 0);
+	begun = now;
+	CHECK_EQ(clock_.spacing_ns, 14 * MS);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), begun + 42 * MS + FLOOR);
+	tell(20 * MS, true, 2, 4 * MS);
+	CHECK_EQ(clock_.spacing_ns, 14 * MS - 14 * MS / 8);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), now - 4 * MS + 3 * clock_.spacing_ns + FLOOR);
+	tell(ack_clock_stops_at(&clock_, FLOOR) - now - 1, true, 2, MS);
+	CHECK(!ack_clock_stopped(&clock_, FLOOR));
+	tell(1, true, 2, MS);
+	CHECK(ack_clock_stopped(&clock_, FLOOR));
+}
+
+/* Silence while nothing was under way is none: it counts from when something is again. */
+static void it_begins_anew_after_a_rest(void)
+{
+	anew(16 * MS);
+	tell(0, true, 1, 0);
+	tell(MS, false, 2, 0);
+	tell(NS_PER_S, false, 2, NS_PER_S);
+	CHECK_EQ(clock_.pending_ns, 0);
+	tell(MS, true, 2, NS_PER_S + MS);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), now + 3 * clock_.spacing_ns + FLOOR);
+	/* Not from each report on. */
+	tell(5 * MS, true, 2, NS_PER_S + 6 * MS);
+	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), now - 5 * MS + 3 * clock_.spacing_ns + FLOOR);
+	CHECK_EQ(clock_.pending_ns, 5 * MS);
+	/* The longest that was seen before it ended is the usual one from then on. */
+	tell(55 * MS, true, 2, NS_PER_S + 61 * MS);
+	tell(MS, true, 3, 0);
+	CHECK_EQ(clock_.spacing_ns, 60 * MS);
+	CHECK_EQ(clock_.pending_ns, 0);
+}
+
 int main(void)
 {
 	RUN(nothing_under_way_expects_nothing);
@@ -116,5 +156,7 @@ int main(void)
 	RUN(usual_silences_are_learned);
 	RUN(a_silence_does_not_excuse_itself);
 	RUN(a_carrier_that_knows_nothing);
+	RUN(when_it_counts_as_stopped);
+	RUN(it_begins_anew_after_a_rest);
 	return 0;
 }

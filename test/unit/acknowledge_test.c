@@ -191,6 +191,122 @@ static void evidence_makes_a_path_active(void)
 	solo_free(solo);
 }
 
+/* How much the peer's program has consumed shows in how far its window moved. */
+static void what_the_peer_consumed(void)
+{
+	struct session_figures figures;
+
+	begin(1);
+	solo_write(solo, 50000);
+	solo_carry_all(solo);
+	ack = (struct frame_ack){ .receive_limit = LIMIT + 20000, .range_credit = RANGE_CREDIT };
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.peer_consumed, 20000);
+	CHECK_EQ(solo->s->sender.peer_limit, LIMIT + 20000);
+	/* Neither goes back, nor beyond what was written. */
+	ack.receive_limit = LIMIT - 1;
+	ack.range_credit = 7;
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	CHECK_EQ(solo->s->sender.peer_limit, LIMIT + 20000);
+	CHECK_EQ(solo->s->sender.peer_credit, 7);
+	ack.receive_limit = LIMIT + 10000;
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.peer_consumed, 20000);
+	ack.receive_limit = LIMIT + 70000;
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.peer_consumed, 50000);
+	solo_free(solo);
+}
+
+/* The wait for an ACK follows the round trip between a millisecond and ten. */
+static void how_long_an_ack_may_wait(void)
+{
+	static const struct { time_ns srtt_ns, wait_ns; } cases[] = {
+		{ NS_PER_MS, NS_PER_MS }, { 8 * NS_PER_MS, 2 * NS_PER_MS }, { 36 * NS_PER_MS, 9 * NS_PER_MS },
+		{ NS_PER_S, 10 * NS_PER_MS },
+	};
+
+	begin(1);
+	solo->path[0].ack_due = true;
+	solo->path[0].ack_since = solo->now;
+	for (unsigned i = 0; i < 4; i++) {
+		solo->path[0].health.srtt_ns = cases[i].srtt_ns;
+		CHECK_EQ(acknowledge_deadline(&solo->path[0]), solo->now + cases[i].wait_ns);
+		CHECK(!acknowledge_due(solo->s, &solo->path[0], solo->now + cases[i].wait_ns - 1));
+		CHECK(acknowledge_due(solo->s, &solo->path[0], solo->now + cases[i].wait_ns));
+	}
+	solo_free(solo);
+}
+
+/* Two full frames are acknowledged at once, one byte less waits; what was told is forgotten. */
+static void much_is_acknowledged_at_once(void)
+{
+	begin(1);
+	CHECK_EQ(solo_data(solo, 0, 0, 65536, false), 0);
+	CHECK_EQ(solo_data(solo, 0, 65536, 65535, false), 0);
+	CHECK_EQ(acks(0), 0);
+	CHECK_EQ(solo_data(solo, 0, 131071, 1, false), 0);
+	CHECK_EQ(acks(0), 1);
+	CHECK_EQ(solo_data(solo, 0, 131072, 65536, false), 0);
+	CHECK_EQ(acks(0), 0);
+	solo_free(solo);
+}
+
+/* An age that the field cannot hold is the largest one. */
+static void the_oldest_age(void)
+{
+	begin(1);
+	solo->path[0].received_at = solo->now - UINT32_MAX * NS_PER_US;
+	solo->path[0].ack_due = solo->path[0].ack_urgent = true;
+	CHECK_EQ(acks(0), 1);
+	CHECK_EQ(ack.paths[0].age_us, UINT32_MAX);
+	solo->now += NS_PER_S;
+	solo->path[0].ack_due = solo->path[0].ack_urgent = true;
+	CHECK_EQ(acks(0), 1);
+	CHECK_EQ(ack.paths[0].age_us, UINT32_MAX);
+	solo_free(solo);
+}
+
+/* After the end of the peer's stream its window is of no use to it. */
+static void no_window_behind_the_end(void)
+{
+	begin(1);
+	for (unsigned i = 0; i < 8; i++)
+		CHECK_EQ(solo_data(solo, 0, i * 60000, 60000, i == 7), 0);
+	CHECK(acks(0) > 0);
+	session_receive_consume(solo->s, LIMIT / 4, solo->now);
+	CHECK_EQ(acks(0), 0);
+	solo_free(solo);
+}
+
+/* Evidence of a path that is not there any more is skipped; a range of what was never sent is an error. */
+static void what_an_ack_may_say(void)
+{
+	begin(1);
+	solo_write(solo, 1000);
+	solo_carry_all(solo);
+	ack = (struct frame_ack){ .path_count = 2, .paths = { { 999, 0, 5 }, { 0, 0, 0 } }, .range_count = 1,
+				  .ranges = { { 500, 1000 } } };
+	ack.paths[1].path_id = solo->path[0].id;
+	ack.paths[1].received_bytes = solo->path[0].health.sent_bytes;
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+	CHECK_EQ(health_outstanding(&solo->path[0].health), 0);
+	CHECK_EQ(solo->s->heard_at, solo->now);
+	ack.ranges[0].end = 1001;
+	CHECK(acknowledge_received(solo->s, &ack, solo->now) < 0);
+	ack.range_count = 0;
+	ack.cumulative = 1001;
+	CHECK(acknowledge_received(solo->s, &ack, solo->now) < 0);
+	ack.cumulative = 1000;
+	ack.paths[1].received_bytes++;
+	CHECK(acknowledge_received(solo->s, &ack, solo->now) < 0);
+	CHECK_EQ(session_unacknowledged(solo->s), 1000);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(within_a_quarter_of_the_round_trip);
@@ -201,5 +317,11 @@ int main(void)
 	RUN(after_a_path_is_lost_or_new);
 	RUN(no_deadline_that_cannot_be_kept);
 	RUN(evidence_makes_a_path_active);
+	RUN(what_the_peer_consumed);
+	RUN(how_long_an_ack_may_wait);
+	RUN(much_is_acknowledged_at_once);
+	RUN(the_oldest_age);
+	RUN(no_window_behind_the_end);
+	RUN(what_an_ack_may_say);
 	return 0;
 }

@@ -89,11 +89,32 @@ static void trimmed(void)
 	CHECK_EQ(c.count, 0);
 }
 
+/* The table takes messages and lengths mixed, and a message's end closes what lengths left open. */
+static void messages_between_lengths(void)
+{
+	converge_init(&c);
+	converge_extend(&c, 100, 100);
+	CHECK_EQ(c.count, 1);
+	converge_boundary(&c, 130);
+	converge_extend(&c, 229, 100);
+	CHECK_EQ(c.count, 2);
+	converge_extend(&c, 230, 100);
+	CHECK_EQ(c.count, 3);
+	CHECK_EQ(c.at[2].end, 230);
+	c.dated = 1;
+	converge_trim(&c, 200);
+	CHECK_EQ(c.dated, 0);
+	CHECK_EQ(c.count, 1);
+	CHECK_EQ(c.begin, 130);
+	check_stretch(210, 300, 130, 230);
+}
+
 int main(void)
 {
 	RUN(cut_by_length);
 	RUN(cut_by_messages);
 	RUN(a_full_table_leaves_the_rest_open);
 	RUN(trimmed);
+	RUN(messages_between_lengths);
 	return 0;
 }

@@ -267,9 +267,11 @@ static bool canonical(enum frame_type type, const uint8_t *payload, size_t lengt
 	size_t compared = type == FRAME_PING ? FRAME_PING_MIN : length;
 	uint8_t again[FRAME_MAX];
 	union frame frame;
+	int result = decode_exact(type, payload, length, &frame);
 
-	if (decode_exact(type, payload, length, &frame) < 0)
+	if (result < 0)
 		return false;
+	CHECK_EQ(result, 0);
 	CHECK_EQ(encode(again, sizeof again, type, &frame), FRAME_HEADER_BYTES + length);
 	CHECK_MEM(again + FRAME_HEADER_BYTES, payload, compared);
 	return true;

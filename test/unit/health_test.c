@@ -307,6 +307,220 @@ static void arrival_and_completion(void)
 	CHECK_EQ(health_completion_ns(&h), health_arrival_ns(&h, 0) + 10 * MS + 4 * h.late_ns);
 }
 
+/* Estimates begin with what the handshake measured, however late the path comes. */
+static void a_late_beginning(void)
+{
+	time_ns now = 20 * NS_PER_S;
+
+	health_init(&h, 10 * MS, now);
+	CHECK_EQ(h.late_ns, 5 * MS);
+	CHECK_EQ(health_owed_at(&h), now + 10 * MS);
+	steady(now, 1, 1000, 50 * MS);
+	CHECK_EQ(h.rtt_min_ns, 10 * MS);
+	/* A clock too coarse to see a round trip: it counts as a microsecond. */
+	health_init(&h, 0, now);
+	CHECK_EQ(h.srtt_ns, NS_PER_US);
+	health_init(&h, 100 * NS_PER_US, now);
+	steady(now, 1, 1000, 0);
+	CHECK_EQ(h.rtt_min_ns, NS_PER_US);
+}
+
+/* The same least round trip again makes it new again. */
+static void the_least_round_trip_seen_again(void)
+{
+	time_ns now;
+
+	anew(10 * MS);
+	now = steady(NS_PER_S + 6 * NS_PER_S, 1, 1000, 10 * MS);
+	steady(now + 6 * NS_PER_S, 1, 1000, 50 * MS);
+	CHECK_EQ(h.rtt_min_ns, 10 * MS);
+	steady(now + 12 * NS_PER_S, 1, 1000, 40 * MS);
+	CHECK_EQ(h.rtt_min_ns, 40 * MS);
+}
+
+/* However much is under way, the oldest of it is known exactly, and the rest ever more coarsely. */
+static void stamps_are_thinned_out(void)
+{
+	time_ns now = NS_PER_S;
+
+	anew(20 * MS);
+	for (unsigned i = 1; i <= 10 * HEALTH_STAMPS; i++) {
+		unsigned last;
+
+		health_sent(&h, 100, true, now + i);
+		last = h.stamps_count - 1;
+		CHECK(h.stamps_count <= HEALTH_STAMPS);
+		CHECK_EQ(h.stamps[0].at, now + 1);
+		CHECK_EQ(h.stamps[0].sent_bytes, 100);
+		CHECK_EQ(h.stamps[last].at, now + i);
+		CHECK_EQ(h.stamps[last].sent_bytes, h.sent_bytes);
+		for (unsigned k = 1; k <= last; k++) {
+			CHECK(h.stamps[k - 1].sent_bytes < h.stamps[k].sent_bytes);
+			CHECK_EQ(h.stamps[k].sent_bytes, (uint64_t)(h.stamps[k].at - now) * 100);
+		}
+		CHECK(i < HEALTH_STAMPS || h.stamps_count >= HEALTH_STAMPS / 2);
+	}
+	/* Evidence for the first takes that alone away. */
+	CHECK_EQ(health_proven(&h, h.stamps[1].sent_bytes - 1, 0, now + 10 * MS), 1);
+	CHECK(h.stamps[0].at > now + 1);
+	CHECK_EQ(health_proven(&h, h.sent_bytes, 0, now + 20 * MS), 1);
+	CHECK_EQ(h.stamps_count, 0);
+}
+
+/* A burst acknowledged at once is no faster than a round trip; news move the rate by a half or an eighth. */
+static void rate_samples(void)
+{
+	time_ns now = NS_PER_S;
+
+	anew(10 * MS);
+	health_sent(&h, 10000, true, now);
+	CHECK_EQ(health_proven(&h, 10000, 0, now + MS), 1);
+	CHECK_EQ(h.rate_bytes, 1000000);
+	anew(10 * MS);
+	now = steady(now, 1, 10000, 10 * MS);
+	CHECK_EQ(h.rate_bytes, 1000000);
+	now = steady(now, 1, 20000, 10 * MS);
+	CHECK_EQ(h.rate_bytes, 1500000);
+	/* Less, with room to spare: the program sends no more. */
+	now = steady(now, 1, 7000, 10 * MS);
+	CHECK_EQ(h.rate_bytes, 1500000);
+	/* Less, refused while these bytes were under way: the network takes no more. */
+	health_sent(&h, 7000, true, now);
+	health_full(&h);
+	now += 10 * MS;
+	CHECK_EQ(health_proven(&h, h.sent_bytes, 0, now), 1);
+	CHECK_EQ(h.rate_bytes, 1500000 - 800000 / 8);
+	/* Refused before: it says nothing of these. */
+	steady(now, 1, 7000, 10 * MS);
+	CHECK_EQ(h.rate_bytes, 1400000);
+}
+
+/* Lateness grows and fades by a quarter; early is not late. */
+static void lateness(void)
+{
+	time_ns now = NS_PER_S;
+
+	anew(20 * MS);
+	CHECK_EQ(h.late_ns, 10 * MS);
+	now = steady(now, 1, 1000, 20 * MS);
+	CHECK_EQ(h.late_ns, 7500000);
+	now = steady(now, 1, 1000, 15 * MS);
+	CHECK_EQ(h.late_ns, 5625000);
+	/* The peer's own wait before its ACK is not the network's. */
+	h.late_ns = 0;
+	health_sent(&h, 1000, true, now);
+	CHECK_EQ(health_proven(&h, h.sent_bytes, 5 * MS, now + 20 * MS), 1);
+	CHECK_EQ(h.late_ns, 0);
+	/* An age below nothing is none. */
+	h.srtt_ns = 20 * MS;
+	now += 20 * MS;
+	health_sent(&h, 1000, true, now);
+	CHECK_EQ(health_proven(&h, h.sent_bytes, -5 * MS, now + 20 * MS), 1);
+	CHECK_EQ(h.srtt_ns, 20 * MS);
+}
+
+/* When an answer is due, to the nanosecond, from what is known. */
+static void due_times(void)
+{
+	time_ns now = NS_PER_S;
+
+	anew(100 * MS);
+	h.rttvar_ns = 5 * MS;
+	health_sent(&h, 1000, true, now);
+	CHECK_EQ(health_owed_at(&h), now + 100 * MS);
+	CHECK_EQ(health_due_at(&h, FLOOR), now + 120 * MS);
+	CHECK_EQ(health_due_at(&h, 50 * MS), now + 150 * MS);
+	/* More went a while after it, and the first was answered: from the second on. */
+	health_sent(&h, 1000, true, now + 60 * MS);
+	CHECK_EQ(health_due_at(&h, FLOOR), now + 120 * MS);
+	CHECK_EQ(health_proven(&h, 1000, 0, now + 100 * MS), 1);
+	CHECK_EQ(h.srtt_ns, 100 * MS);
+	CHECK_EQ(health_owed_at(&h), now + 160 * MS);
+	CHECK_EQ(health_due_at(&h, 25 * MS), now + 185 * MS);
+	/* Answers that trickle in: each puts it off by a quarter of the round trip, or the floor. */
+	CHECK_EQ(health_proven(&h, 1500, 0, now + 200 * MS), 1);
+	CHECK_EQ(health_owed_at(&h), now + 200 * MS);
+	CHECK_EQ(health_due_at(&h, FLOOR), now + 225 * MS);
+	CHECK_EQ(health_due_at(&h, 40 * MS), now + 240 * MS);
+}
+
+/* The carrier's round trip counts where it knows a shorter one. */
+static void the_carriers_round_trip(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = -1, .rtt_ns = 30 * MS };
+
+	anew(100 * MS);
+	health_sent(&h, 1000, true, NS_PER_S);
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_owed_at(&h), NS_PER_S + 30 * MS);
+	report.rtt_ns = 130 * MS;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_owed_at(&h), NS_PER_S + 100 * MS);
+	report.rtt_ns = 0;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_owed_at(&h), NS_PER_S + 100 * MS);
+	report.known = false;
+	report.rtt_ns = 30 * MS;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_owed_at(&h), NS_PER_S + 100 * MS);
+}
+
+/* A clock that stops says nothing sooner than a round trip after what is owed was sent. */
+static void a_stopped_clock_waits_for_what_is_owed(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1 };
+
+	anew(2 * MS);
+	h.srtt_ns = 50 * MS;
+	health_report(&h, &report, NS_PER_S);
+	health_sent(&h, 1000, true, NS_PER_S + 100 * MS);
+	CHECK_EQ(health_stops_at(&h, FLOOR), NS_PER_S + 160 * MS);
+	/* All proven, the carrier alone waits: the longest delay of an acknowledgement more. */
+	CHECK_EQ(health_proven(&h, 1000, 0, NS_PER_S + 110 * MS), 1);
+	CHECK_EQ(health_stops_at(&h, FLOOR), NS_PER_S + 3 * h.clock.spacing_ns + FLOOR + 500 * MS);
+	CHECK_EQ(health_stops_at(&h, TIME_NEVER), TIME_NEVER);
+	report.known = false;
+	health_report(&h, &report, NS_PER_S + 111 * MS);
+	CHECK_EQ(health_stops_at(&h, FLOOR), TIME_NEVER);
+}
+
+static void flapping_doubles_the_dwell(void)
+{
+	time_ns now = 2 * NS_PER_S, want;
+
+	anew(20 * MS);
+	want = 2 * h.dwell_ns;
+	for (unsigned i = 0; i < 4; i++, want *= 2) {
+		health_move(&h, HEALTH_ACTIVE, now += MS);
+		health_move(&h, HEALTH_SUSPECT, now += MS);
+		CHECK_EQ(h.dwell_ns, want);
+		CHECK_EQ(h.state_at, now);
+		health_move(&h, HEALTH_FRESH, now += MS);
+	}
+	/* Good for half a minute is not forgiven yet; a nanosecond more is. */
+	health_move(&h, HEALTH_SUSPECT, now += 30 * NS_PER_S);
+	CHECK_EQ(h.dwell_ns, want);
+	health_move(&h, HEALTH_FRESH, now);
+	health_move(&h, HEALTH_SUSPECT, now + 30 * NS_PER_S + 1);
+	CHECK(h.dwell_ns < want / 8);
+}
+
+/* Bytes ahead at the rate, what flies freely left out, and half the least round trip. */
+static void arrival_times(void)
+{
+	anew(20 * MS);
+	h.rate_bytes = 1000000;
+	CHECK_EQ(health_arrival_ns(&h, 14600), 10 * MS);
+	CHECK_EQ(health_arrival_ns(&h, 15600), 11 * MS);
+	h.full_bytes = 1;
+	CHECK_EQ(health_arrival_ns(&h, 15600), 25600 * NS_PER_US);
+	health_sent(&h, 4400, true, NS_PER_S);
+	CHECK_EQ(health_arrival_ns(&h, 15600), 30 * MS);
+	h.late_ns = MS;
+	CHECK_EQ(health_completion_ns(&h), 4400 * NS_PER_US + 20 * MS + 4 * MS);
+	CHECK_EQ(health_allowance(&h), 65536 - 4400);
+}
+
 int main(void)
 {
 	RUN(round_trips);
@@ -322,5 +536,15 @@ int main(void)
 	RUN(allowance);
 	RUN(dwell);
 	RUN(arrival_and_completion);
+	RUN(a_late_beginning);
+	RUN(the_least_round_trip_seen_again);
+	RUN(stamps_are_thinned_out);
+	RUN(rate_samples);
+	RUN(lateness);
+	RUN(due_times);
+	RUN(the_carriers_round_trip);
+	RUN(a_stopped_clock_waits_for_what_is_owed);
+	RUN(flapping_doubles_the_dwell);
+	RUN(arrival_times);
 	return 0;
 }

@@ -522,6 +522,135 @@ static void hostile_frames(void)
 		hostile_run(seed);
 }
 
+static void each_ping_is_answered(void)
+{
+	struct frame_ping ping = { .token = UINT64_C(0x0123456789abcdef), .padding = 3 };
+	struct solo *solo = solo_with_path();
+	struct frame_pong pong;
+	struct solo_frame frame;
+	uint8_t bytes[64];
+
+	solo_carry_all(solo);
+	CHECK_EQ(solo_feed(solo, 0, bytes, frame_ping_encode(bytes, sizeof bytes, &ping)), 0);
+	solo_carry_all(solo);
+	CHECK(solo_take_type(solo, 0, FRAME_PONG, &frame));
+	CHECK_EQ(frame_pong_decode(frame.payload, frame.header.length, &pong), 0);
+	CHECK_EQ(pong.token, ping.token);
+	CHECK(!solo_take_type(solo, 0, FRAME_PONG, &frame));
+	/* A PONG asks for nothing. */
+	CHECK_EQ(solo_feed(solo, 0, bytes, frame_pong_encode(bytes, sizeof bytes, &pong)), 0);
+	CHECK(session_next_writer(solo->s, solo->now) == NULL);
+	solo_free(solo);
+}
+
+/* Which carriers the peer ended, and why: by CLOSE of any reason, and by RESET. */
+static void ended_by_the_peer(void)
+{
+	struct frame_reset reset = { .reason = 4711, .consumed = 0 };
+	enum reason reason = REASON_NONE;
+	struct solo *solo = solo_having_sent(1000);
+	uint8_t bytes[64];
+
+	CHECK(!session_path_closed_by_peer(&solo->path[0], &reason));
+	CHECK_EQ(reason, REASON_NONE);
+	CHECK_EQ(solo_feed(solo, 0, bytes, frame_reset_encode(bytes, sizeof bytes, &reset)), 0);
+	CHECK(session_path_closed_by_peer(&solo->path[0], &reason));
+	CHECK_EQ((int)reason, 4711);
+	CHECK(solo->s->reset_by_peer);
+	solo_free(solo);
+
+	/* It claims to have consumed more than was written: not believed. */
+	solo = solo_having_sent(1000);
+	reset.consumed = 1001;
+	CHECK_EQ(solo_feed(solo, 0, bytes, frame_reset_encode(bytes, sizeof bytes, &reset)), 0);
+	struct session_figures figures;
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.peer_consumed, 0);
+	solo_free(solo);
+}
+
+/* The longest time for which the program had to wait for bytes that were behind others. */
+static void the_longest_wait_for_missing_bytes(void)
+{
+	struct solo *solo = solo_with_path();
+	struct session_figures figures;
+
+	CHECK_EQ(solo_data(solo, 0, 100, 100, false), 0);
+	solo->now += 30 * NS_PER_MS;
+	CHECK_EQ(solo_data(solo, 0, 300, 100, false), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.longest_gap_ns, 0);
+	CHECK_EQ(figures.received, 0);
+	solo->now += 10 * NS_PER_MS;
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.longest_gap_ns, 40 * NS_PER_MS);
+	CHECK_EQ(figures.received, 200);
+	/* The next hole has its own beginning: when the one before it was filled. */
+	solo->now += 15 * NS_PER_MS;
+	CHECK_EQ(solo_data(solo, 0, 200, 100, false), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.longest_gap_ns, 40 * NS_PER_MS);
+	CHECK_EQ(solo->s->waiting_at, TIME_NEVER);
+	/* Nothing missing, nothing waited for, however long nothing comes. */
+	solo->now += NS_PER_S;
+	CHECK_EQ(solo_data(solo, 0, 400, 100, false), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.longest_gap_ns, 40 * NS_PER_MS);
+	CHECK_EQ(solo_data(solo, 0, 600, 100, false), 0);
+	solo->now += 41 * NS_PER_MS;
+	CHECK_EQ(solo_data(solo, 0, 500, 100, false), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.longest_gap_ns, 41 * NS_PER_MS);
+	solo_free(solo);
+}
+
+/* Bytes that came before are counted, by path and in all, and stored once. */
+static void copies_are_counted(void)
+{
+	struct solo *solo = solo_with_path();
+	struct session_figures figures;
+
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	CHECK_EQ(solo_data(solo, 0, 150, 50, false), 0);
+	CHECK_EQ(solo_data(solo, 0, 50, 200, false), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.duplicate_received, 100);
+	CHECK_EQ(figures.received, 250);
+	CHECK_EQ(figures.consumed, 0);
+	CHECK_EQ(solo->path[0].duplicate_bytes_received, 100);
+	CHECK_EQ(solo->path[0].stream_bytes_received, 250);
+	check_readable(solo, 250);
+	session_receive_consume(solo->s, 100, solo->now);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.consumed, 100);
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.duplicate_received, 200);
+	solo_free(solo);
+}
+
+/* Data keeps a path from being probed: it is quiet from the last of it on. */
+static void data_is_a_sign_of_life(void)
+{
+	struct solo *solo = solo_with_path();
+
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 0, 0, NULL, 0), 0);
+	solo->now += 300 * NS_PER_MS;
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	CHECK_EQ(solo->s->heard_at, solo->now);
+	CHECK_EQ(solo->path[0].received_at, solo->now);
+	CHECK_EQ(solo->path[0].ping_at, solo->now + 500 * NS_PER_MS);
+	/* An empty reading is none. */
+	solo->now += NS_PER_MS;
+	struct iovec iov[2];
+	CHECK(session_place(solo->s, &solo->path[0], iov, 2) > 0);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	CHECK_EQ(solo->s->heard_at, solo->now - NS_PER_MS);
+	solo_free(solo);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) {
@@ -543,5 +672,10 @@ int main(int argc, char **argv)
 	RUN(a_flood_of_pings);
 	RUN(discarded_bytes_are_acknowledged);
 	RUN(hostile_frames);
+	RUN(each_ping_is_answered);
+	RUN(ended_by_the_peer);
+	RUN(the_longest_wait_for_missing_bytes);
+	RUN(copies_are_counted);
+	RUN(data_is_a_sign_of_life);
 	return 0;
 }

@@ -461,6 +461,241 @@ static void undone_as_if_never_planned(void)
 	end();
 }
 
+/* --- sizes --- */
+
+/* Two milliseconds at the path's rate, within bounds. */
+static void frames_and_backlog_by_rate(void)
+{
+	struct path p = { .health = { .rate_bytes = 0 } };
+
+	CHECK_EQ(scheduler_frame_bytes(&p), 8192);
+	CHECK_EQ(scheduler_backlog_bytes(&p), 32768);
+	p.health.rate_bytes = 20000000;
+	CHECK_EQ(scheduler_frame_bytes(&p), 40000);
+	CHECK_EQ(scheduler_backlog_bytes(&p), 40000);
+	p.health.rate_bytes = 100000000;
+	CHECK_EQ(scheduler_frame_bytes(&p), 65536);
+	CHECK_EQ(scheduler_backlog_bytes(&p), 200000);
+	p.health.rate_bytes = UINT64_C(10000000000);
+	CHECK_EQ(scheduler_backlog_bytes(&p), 524288);
+}
+
+/* A path alone has nobody to be slower than, however much one write is to carry. */
+static void alone_it_takes_all_in_one_write(void)
+{
+	begin(MODE_STRIPE, 1, 31000);
+	CHECK(!scheduler_slower(s, &solo->path[0]));
+	CHECK(solo_carry(solo, 0, SIZE_MAX) > 31000);
+	CHECK_EQ(flight_top(&s->flight), 31000);
+	end();
+}
+
+/* Of a path whose rate nobody knows nothing is expected, nor of one that is still proving itself. */
+static void the_unknown_is_not_waited_for(void)
+{
+	begin(MODE_STRIPE, 3, 50000);
+	solo->path[1].health.rtt_min_ns = 200 * NS_PER_MS;
+	session_path_lost(solo->s, &solo->path[2], REASON_PATH_RESET, false, solo->now);
+	CHECK(!next(1));
+	solo->path[0].health.rate_bytes = 0;
+	CHECK(next(1));
+	solo->path[0].health.rate_bytes = FAST;
+	CHECK(!next(1));
+	/* It closes: what it would have delivered goes by the others. */
+	path_queue_close(&solo->path[0], REASON_GOING_AWAY, 0);
+	CHECK(next(1));
+	end();
+}
+
+/* What a write is to carry already goes before the next chunk. */
+static void planned_frames_count(void)
+{
+	begin(MODE_STRIPE, 2, 400000);
+	solo->path[1].health.rate_bytes = 1000000;
+	CHECK(next(1));
+	solo->path[1].out.frames_count = 1;
+	solo->path[1].out.frames[0].start = 0;
+	solo->path[1].out.frames[0].end = 100000;
+	CHECK(!next(1));
+	solo->path[1].out.frames_count = 0;
+	end();
+}
+
+/* --- the last resort --- */
+
+/* Suspects alone: at most 64 KiB under way on each; a usable one among them, and they get nothing. */
+static void the_last_resort_is_bounded(void)
+{
+	begin(MODE_STRIPE, 2, 1000000);
+	suspect(0);
+	suspect(1);
+	health_sent(&solo->path[0].health, 65535, true, solo->now);
+	check_next(0, 0, 1);
+	health_sent(&solo->path[0].health, 1, true, solo->now);
+	CHECK(!next(0));
+	health_move(&solo->path[1].health, HEALTH_FRESH, solo->now);
+	CHECK(next(1));
+	CHECK(!next(0));
+	end();
+	/* Not so in mode duplicate: everything goes on all. */
+	begin(MODE_DUPLICATE, 2, 1000000);
+	suspect(0);
+	health_sent(&solo->path[0].health, 65536, true, solo->now);
+	CHECK(next(0));
+	end();
+}
+
+/* --- backup --- */
+
+/* A better path that is suspect may come back: both carry. One that closes, or a worse one, is no reason. */
+static void backup_beside_a_suspect(void)
+{
+	begin(MODE_BACKUP, 3, 20000);
+	suspect(2);
+	CHECK(scheduler_preferred(s) == &solo->path[0]);
+	CHECK(!next(1));
+	suspect(0);
+	CHECK(scheduler_preferred(s) == &solo->path[1]);
+	check_next(1, 0, 20000);
+	carry(1);
+	CHECK(!next(1));
+	end();
+
+	begin(MODE_BACKUP, 3, 20000);
+	suspect(0);
+	check_next(2, 0, 20000);
+	path_queue_close(&solo->path[0], REASON_GOING_AWAY, 0);
+	CHECK(!next(2));
+	check_next(1, 0, 20000);
+	end();
+}
+
+/* --- converge --- */
+
+/* Of equals the first works upwards, and all others come down. */
+static void equals_take_different_ends(void)
+{
+	begin_stretches(3, 1, 0);
+	check_next(0, 0, FAST / 500);
+	check_next(1, STRETCH - FAST / 500, STRETCH);
+	check_next(2, STRETCH - FAST / 500, STRETCH);
+	/* The nearer one, where there is one; a suspect one is no rival. */
+	solo->path[2].health.rtt_min_ns--;
+	check_next(2, 0, FAST / 500);
+	check_next(0, STRETCH - FAST / 500, STRETCH);
+	suspect(2);
+	check_next(0, 0, FAST / 500);
+	end();
+}
+
+/* The stretches below are done with: an overdue one above them is copied, and no other. */
+static void the_overdue_stretch_itself_is_copied(void)
+{
+	begin_stretches(2, 3, 0);
+	CHECK_EQ(flight_mark(&s->flight, 0, 3 * STRETCH, FLIGHT_BIT(0) | FLIGHT_SENT), 0);
+	scheduler_date(s, solo->now);
+	CHECK_EQ(s->converge.dated, 3);
+	s->converge.at[0].due_at = s->converge.at[2].due_at = solo->now + NS_PER_S;
+	s->converge.at[1].due_at = solo->now + 1;
+	CHECK_EQ(scheduler_deadline(s, solo->now), solo->now + 1);
+	solo->now++;
+	check_next(1, STRETCH, STRETCH + FAST / 500);
+	CHECK(!next(0));
+	CHECK_EQ(scheduler_deadline(s, solo->now), solo->now - 1 + NS_PER_S);
+	end();
+}
+
+/* What was expected of those who carry it, the slowest of them; five milliseconds at the least. */
+static void due_by_the_slowest_carrier(void)
+{
+	begin_stretches(3, 2, 0);
+	for (unsigned i = 0; i < 3; i++)
+		solo->path[i].health.late_ns = (i + 1) * NS_PER_MS;
+	solo->path[2].health.late_ns = NS_PER_S;
+	CHECK_EQ(flight_mark(&s->flight, 0, STRETCH - 1, FLIGHT_BIT(0)), 0);
+	scheduler_date(s, solo->now);
+	CHECK_EQ(s->converge.dated, 0);
+	CHECK_EQ(scheduler_deadline(s, solo->now), TIME_NEVER);
+	CHECK_EQ(flight_mark(&s->flight, STRETCH - 1, STRETCH, FLIGHT_BIT(1)), 0);
+	scheduler_date(s, solo->now);
+	CHECK_EQ(s->converge.dated, 1);
+	CHECK_EQ(s->converge.at[0].due_at, solo->now + health_completion_ns(&solo->path[1].health));
+	for (unsigned i = 0; i < 3; i++) {
+		solo->path[i].health.rtt_min_ns = NS_PER_MS;
+		solo->path[i].health.late_ns = 0;
+	}
+	CHECK_EQ(flight_mark(&s->flight, STRETCH, 2 * STRETCH, FLIGHT_BIT(0)), 0);
+	scheduler_date(s, solo->now);
+	CHECK_EQ(s->converge.dated, 2);
+	CHECK_EQ(s->converge.at[1].due_at, solo->now + 5 * NS_PER_MS);
+	end();
+}
+
+/* A carrier that waits in vain: what it alone carries is copied at once, whatever was expected of it. */
+static void what_a_stopped_carrier_holds_is_copied_at_once(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1 };
+	time_ns stops_at;
+
+	begin_stretches(2, 2, 0);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	health_sent(&solo->path[0].health, STRETCH, true, solo->now);
+	CHECK_EQ(flight_mark(&s->flight, 0, STRETCH, FLIGHT_BIT(0) | FLIGHT_SENT), 0);
+	CHECK_EQ(flight_mark(&s->flight, STRETCH, 2 * STRETCH, FLIGHT_BIT(1) | FLIGHT_SENT), 0);
+	scheduler_date(s, solo->now);
+	CHECK_EQ(s->converge.dated, 2);
+	s->converge.at[0].due_at = s->converge.at[1].due_at = solo->now + NS_PER_S;
+	/* It is looked at when it would count as stopped. */
+	stops_at = health_stops_at(&solo->path[0].health, 5 * NS_PER_MS);
+	CHECK_EQ(scheduler_deadline(s, solo->now), stops_at);
+	report.ack_age_ns = stops_at - solo->now;
+	solo->now = stops_at;
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	CHECK(scheduler_deadline(s, solo->now) > stops_at);
+	solo_write(solo, 100000);
+	check_next(1, 0, FAST / 500);
+	/* It does not take itself for dead: it goes on with what nobody carries. */
+	health_proven(&solo->path[0].health, solo->path[0].health.sent_bytes - 1, 0, solo->now);
+	CHECK(next(0) && chunk.start >= 2 * STRETCH);
+	end();
+}
+
+/* Deadlines of copies are for converge alone, and for what is dated. */
+static void no_deadline_in_other_modes(void)
+{
+	begin_stretches(2, 1, 0);
+	CHECK_EQ(flight_mark(&s->flight, 0, STRETCH, FLIGHT_BIT(0)), 0);
+	scheduler_date(s, solo->now);
+	CHECK_EQ(scheduler_deadline(s, solo->now), s->converge.at[0].due_at);
+	s->mode = MODE_STRIPE;
+	CHECK_EQ(scheduler_deadline(s, solo->now), TIME_NEVER);
+	s->mode = MODE_CONVERGE;
+	s->overdue_off = true;
+	CHECK_EQ(scheduler_deadline(s, solo->now), TIME_NEVER);
+	end();
+}
+
+/* --- limits --- */
+
+/* A map without room takes nothing more; what cannot be bordered exactly is taken back whole. */
+static void a_full_map(void)
+{
+	begin(MODE_STRIPE, 2, 100000);
+	for (uint64_t at = 0; s->flight.count + 3 <= SEGMENTS_MAX; at += 20)
+		CHECK_EQ(flight_mark(&s->flight, at, at + 10, FLIGHT_BIT(0)), 0);
+	CHECK(!next(0));
+	CHECK(!next(1));
+	chunk = (struct chunk){ 3, 7 };
+	while (s->flight.count + 2 <= SEGMENTS_MAX) {
+		s->flight.at[s->flight.count].carriers = s->flight.count % 2 == 0 ? FLIGHT_BIT(0) : FLIGHT_BIT(2);
+		s->flight.at[s->flight.count].end = s->flight.at[s->flight.count - 1].end + 10;
+		s->flight.count++;
+	}
+	scheduler_undo(s, &solo->path[0], &chunk);
+	CHECK_EQ(flight_bytes(&s->flight, 0, UINT64_MAX, FLIGHT_BIT(0)), 0);
+	end();
+}
+
 int main(void)
 {
 	RUN(stripe_gives_each_byte_once);
@@ -483,5 +718,17 @@ int main(void)
 	RUN(credit_bounds_the_runs);
 	RUN(duplicate_on_a_suspect_path_ends);
 	RUN(undone_as_if_never_planned);
+	RUN(frames_and_backlog_by_rate);
+	RUN(alone_it_takes_all_in_one_write);
+	RUN(the_unknown_is_not_waited_for);
+	RUN(planned_frames_count);
+	RUN(the_last_resort_is_bounded);
+	RUN(backup_beside_a_suspect);
+	RUN(equals_take_different_ends);
+	RUN(the_overdue_stretch_itself_is_copied);
+	RUN(due_by_the_slowest_carrier);
+	RUN(what_a_stopped_carrier_holds_is_copied_at_once);
+	RUN(no_deadline_in_other_modes);
+	RUN(a_full_map);
 	return 0;
 }

@@ -116,11 +116,65 @@ static void rate_and_stretches(void)
 	solo_free(solo);
 }
 
+/* In between: as many bytes as all paths deliver in five milliseconds. */
+static void stretches_take_five_milliseconds(void)
+{
+	struct solo *solo = solo_with_paths(MODE_CONVERGE, 2);
+	struct sender *s = &solo->s->sender;
+
+	solo->path[0].health.rate_bytes = 40000000;
+	solo->path[1].health.rate_bytes = 20000000;
+	solo_write(solo, 600000);
+	CHECK_EQ(s->converge.count, 2);
+	CHECK_EQ(s->converge.at[0].end, 300000);
+	CHECK_EQ(s->converge.at[1].end, 600000);
+	/* A suspect path delivers nothing that counts. */
+	health_move(&solo->path[0].health, HEALTH_SUSPECT, solo->now);
+	CHECK_EQ(sender_rate(s), 20000000);
+	solo_free(solo);
+}
+
+static void the_longest_stretch(void)
+{
+	struct session_config config = world_config(MODE_CONVERGE);
+	struct solo *solo;
+
+	config.send_limit_bytes = 16u << 20;
+	solo = solo_new(&config, LIMIT);
+	solo_path(solo, 0, 10 * NS_PER_MS, true);
+	solo->path[0].health.rate_bytes = UINT64_C(10000000000);
+	solo_write(solo, 5u << 20);
+	CHECK_EQ(solo->s->sender.converge.at[0].end, 2u << 20);
+	solo_free(solo);
+}
+
+/* What the peer holds needs no carriers: neighbours that differed in them become one. */
+static void acknowledged_neighbours_become_one(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 2);
+	struct sender *s = &solo->s->sender;
+
+	solo_write(solo, 1000);
+	CHECK_EQ(flight_mark(&s->flight, 0, 500, FLIGHT_BIT(0) | FLIGHT_SENT), 0);
+	CHECK_EQ(flight_mark(&s->flight, 500, 1000, FLIGHT_BIT(1) | FLIGHT_SENT), 0);
+	CHECK_EQ(sender_acknowledge_range(s, 100, 1000), 0);
+	CHECK_EQ(s->flight.count, 2);
+	CHECK_EQ(flight_carriers(&s->flight, 100, 1000), FLIGHT_ACKED | FLIGHT_SENT);
+	CHECK_EQ(flight_carriers(&s->flight, 0, 100), FLIGHT_BIT(0) | FLIGHT_SENT);
+	/* All that was sent may be acknowledged, to its last byte. */
+	CHECK_EQ(sender_acknowledge(s, &solo->s->stock, 1000), 0);
+	CHECK_EQ(s->flight.base, 1000);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(reach);
 	RUN(acknowledged);
 	RUN(scattered_acknowledgements);
 	RUN(rate_and_stretches);
+	RUN(stretches_take_five_milliseconds);
+	RUN(the_longest_stretch);
+	RUN(acknowledged_neighbours_become_one);
 	return 0;
 }
