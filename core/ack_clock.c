@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+/* No healthy carrier is usually silent for longer than this and two round trips. */
+#define SPACING_SLACK_NS (50 * NS_PER_MS)
 #define SPACINGS_STOPPED 3      /* a silence of so many usual ones, and the floor, is none of them */
 
 void ack_clock_init(struct ack_clock *c, time_ns rtt_ns)
@@ -17,7 +19,8 @@ static time_ns silent_since(const struct ack_clock *c)
 	return c->heard_at > c->began_at ? c->heard_at : c->began_at;
 }
 
-void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, time_ns now)
+void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, time_ns sent_at,
+		      time_ns now)
 {
 	bool heard = report->delivered > c->delivered;
 	time_ns silence_ns;
@@ -30,6 +33,8 @@ void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, 
 	c->delivered = report->delivered;
 	if (heard) {
 		c->heard_at = now - report->ack_age_ns;
+		if (report->rtt_ns > 0 && c->pending_ns > 2 * report->rtt_ns + SPACING_SLACK_NS)
+			c->pending_ns = 2 * report->rtt_ns + SPACING_SLACK_NS;
 		if (c->pending_ns > c->spacing_ns)
 			c->spacing_ns = c->pending_ns;
 		else
@@ -37,7 +42,7 @@ void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, 
 		c->pending_ns = 0;
 	}
 	if (report->waiting && !c->running)
-		c->began_at = now;
+		c->began_at = sent_at;
 	c->running = report->waiting;
 	silence_ns = now - silent_since(c);
 	if (c->running && silence_ns > c->pending_ns)

@@ -30,7 +30,7 @@ struct carrier_report {
 struct ack_clock {
 	bool running;                   /* something was under way at the last report */
 	uint64_t delivered;
-	time_ns began_at;               /* when it was first seen so */
+	time_ns began_at;               /* what was under way then had been given by this time */
 	time_ns heard_at;               /* last news of delivery */
 	time_ns report_at;
 	time_ns pending_ns;             /* longest silence seen since heard_at */
@@ -39,7 +39,9 @@ struct ack_clock {
 
 /* rtt_ns: what is taken for the usual spacing until it is known better. */
 void ack_clock_init(struct ack_clock *c, time_ns rtt_ns);
-void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, time_ns now);
+/* sent_at: when the carrier was last given bytes. */
+void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, time_ns sent_at,
+		      time_ns now);
 /* When it counts as stopped unless it is heard before; TIME_NEVER: nothing is expected. */
 time_ns ack_clock_stops_at(const struct ack_clock *c, time_ns floor_ns);
 /* Whether it had stopped by the last report. */

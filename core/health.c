@@ -173,7 +173,7 @@ void health_report(struct health *h, const struct carrier_report *report, time_n
 {
 	if (report->known && report->acked_bytes > h->report.acked_bytes)
 		h->carried_at = now;
-	ack_clock_report(&h->clock, report, now);
+	ack_clock_report(&h->clock, report, h->sent_at, now);
 	h->report = *report;
 	h->report_at = now;
 }
@@ -210,6 +210,16 @@ time_ns health_stops_at(const struct health *h, time_ns floor_ns)
 	if (health_outstanding(h) == 0)
 		return stops_at + DELAYED_ACK_MAX_NS;
 	return larger(stops_at, oldest_at(h) + network_rtt_ns(h) + floor_ns);
+}
+
+time_ns health_look_at(const struct health *h, time_ns floor_ns)
+{
+	time_ns look_at;
+
+	if (health_outstanding(h) == 0 || floor_ns == TIME_NEVER || h->clock.running || !h->report.known)
+		return TIME_NEVER;
+	look_at = oldest_at(h) + network_rtt_ns(h) + floor_ns;
+	return look_at > h->report_at ? look_at : TIME_NEVER;
 }
 
 bool health_stopped(const struct health *h, time_ns floor_ns)

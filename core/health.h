@@ -80,6 +80,8 @@ time_ns health_arrival_ns(const struct health *h, uint64_t bytes);
 time_ns health_owed_at(const struct health *h);
 /* The carrier's acknowledgements stopped coming, as of the last report, although something is owed. */
 bool health_stopped(const struct health *h, time_ns floor_ns);
+/* When the carrier must be asked whether its clock runs, which was last seen at rest; TIME_NEVER: no need. */
+time_ns health_look_at(const struct health *h, time_ns floor_ns);
 /* When that is to be looked at next; TIME_NEVER: nothing is owed, by the peer or by its carrier. */
 time_ns health_stops_at(const struct health *h, time_ns floor_ns);
 /* When what is outstanding should be proven at the latest: bytes ahead / rate + least RTT + 4 deviations. */

@@ -238,22 +238,23 @@ static uint32_t stopped(const struct sender *s)
 	return bits;
 }
 
+/* What is overdue is copied whoever carries it; what only dead paths carry, at once and by one path. */
 static bool overdue_copy(const struct sender *s, const struct path *p, time_ns now,
 			 struct chunk *chunk)
 {
-	uint64_t start = s->converge.begin;
-	uint32_t dead = stopped(s);
+	uint64_t start = s->converge.begin, from, to;
+	uint32_t dead = stopped(s), alive = trusted(s) & ~dead;
 
-	if (dead & bit(p))
-		dead = 0;
 	for (unsigned i = 0; i < s->converge.dated; i++) {
-		bool due = s->converge.at[i].due_at <= now ||
-			   (dead & flight_carriers(&s->flight, start, s->converge.at[i].end)) != 0;
+		uint64_t end = s->converge.at[i].end;
 
-		if (due &&
-		    own_copy(s, p, start, s->converge.at[i].end, chunk))
+		if (s->converge.at[i].due_at <= now && own_copy(s, p, start, end, chunk))
 			return true;
-		start = s->converge.at[i].end;
+		if ((dead & bit(p)) == 0 && (dead & flight_carriers(&s->flight, start, end)) != 0 &&
+		    flight_first(&s->flight, start, end, alive | FLIGHT_ACKED, &from, &to) &&
+		    cut(s, p, from, to, false, chunk))
+			return true;
+		start = end;
 	}
 	return false;
 }
@@ -375,6 +376,8 @@ time_ns scheduler_deadline(const struct sender *s, time_ns now)
 		if (s->paths[i] == NULL)
 			continue;
 		stops_at = health_stops_at(&s->paths[i]->health, DUE_LEAST_NS);
+		if (stops_at == TIME_NEVER)
+			stops_at = health_look_at(&s->paths[i]->health, DUE_LEAST_NS);
 		if (stops_at > now && stops_at < deadline)
 			deadline = stops_at;
 	}

@@ -317,7 +317,8 @@ void session_suspect_check(struct session *s, time_ns now)
 /* When this path's silence is looked at next: at fixed times, that calls in between do not put off. */
 static time_ns check_at(const struct session *s, const struct path *p, time_ns now)
 {
-	time_ns due_at = health_due_at(&p->health, s->sender.floor_ns);
+	time_ns due_at = smaller(health_due_at(&p->health, s->sender.floor_ns),
+				 health_look_at(&p->health, s->sender.floor_ns));
 	time_ns suspect_at = p->health.state_at, again_ns = RECHECK_MIN_NS;
 
 	if (p->health.state == HEALTH_SUSPECT) {

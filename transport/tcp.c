@@ -290,10 +290,11 @@ static void tcp_report(struct carrier *c, struct carrier_report *report)
 	report->known = true;
 	report->unsent_bytes = info.tcpi_notsent_bytes;
 	report->acked_bytes = info.tcpi_bytes_acked;
-	report->waiting = info.tcpi_unacked > 0;
-	/* Since Linux 4.18, and grows with selective acknowledgements too. */
-	report->delivered = length >= offsetof(struct tcp_info, tcpi_delivered) + sizeof info.tcpi_delivered ?
-				    info.tcpi_delivered : info.tcpi_bytes_acked;
+	/* Since Linux 4.18. It grows with selective acknowledgements too: without it a loss under repair
+	 * would be taken for silence. */
+	report->delivered = info.tcpi_delivered;
+	report->waiting = info.tcpi_unacked > 0 &&
+			  length >= offsetof(struct tcp_info, tcpi_delivered) + sizeof info.tcpi_delivered;
 	report->ack_age_ns = info.tcpi_last_ack_recv * NS_PER_MS;
 	report->rtt_ns = info.tcpi_rtt * NS_PER_US;
 }

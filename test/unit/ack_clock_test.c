@@ -15,7 +15,7 @@ static void tell(time_ns wait_ns, bool waiting, uint64_t delivered, time_ns age_
 					 .ack_age_ns = age_ns };
 
 	now += wait_ns;
-	ack_clock_report(&clock_, &report, now);
+	ack_clock_report(&clock_, &report, now, now);
 }
 
 static void anew(time_ns rtt_ns)
@@ -94,18 +94,59 @@ static void a_silence_does_not_excuse_itself(void)
 	CHECK(clock_.spacing_ns < 2 * MS);
 }
 
+/* One long silence, a repair or an outage, does not make the clock deaf to the next. */
+static void a_long_silence_is_not_usual(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .rtt_ns = 20 * MS };
+	time_ns healed_at;
+
+	anew(20 * MS);
+	steady(60);
+	report.delivered = clock_.delivered;
+	report.ack_age_ns = 10 * NS_PER_S;
+	now += 10 * NS_PER_S;
+	ack_clock_report(&clock_, &report, now, now);
+	healed_at = now;
+	/* Asked only when the clock would have stopped, as a busy session does. */
+	while (now < healed_at + 60 * NS_PER_S && ack_clock_stops_at(&clock_, FLOOR) > now + 40 * MS) {
+		now = ack_clock_stops_at(&clock_, FLOOR);
+		report.delivered++;
+		report.ack_age_ns = 0;
+		ack_clock_report(&clock_, &report, now, now);
+	}
+	CHECK(now < healed_at + 10 * NS_PER_S);
+}
+
+/* What is under way was given before the report that shows it. */
+static void a_clock_begins_when_bytes_were_given(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1,
+					 .ack_age_ns = NS_PER_S };
+
+	anew(MS);
+	tell(MS, false, 1, 0);
+	now += NS_PER_S;
+	ack_clock_report(&clock_, &report, now - 100 * MS, now);
+	CHECK(ack_clock_stopped(&clock_, FLOOR));
+	anew(MS);
+	tell(MS, false, 1, 0);
+	now += NS_PER_S;
+	ack_clock_report(&clock_, &report, now, now);
+	CHECK(!ack_clock_stopped(&clock_, FLOOR));
+}
+
 static void a_carrier_that_knows_nothing(void)
 {
 	struct carrier_report report = { .known = false };
 
 	anew(20 * MS);
 	steady(10);
-	ack_clock_report(&clock_, &report, now + NS_PER_S);
+	ack_clock_report(&clock_, &report, now + NS_PER_S, now + NS_PER_S);
 	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), TIME_NEVER);
 	report.known = true;
 	report.waiting = true;
 	report.ack_age_ns = -1;
-	ack_clock_report(&clock_, &report, now + 2 * NS_PER_S);
+	ack_clock_report(&clock_, &report, now + 2 * NS_PER_S, now + 2 * NS_PER_S);
 	CHECK_EQ(ack_clock_stops_at(&clock_, FLOOR), TIME_NEVER);
 }
 
@@ -155,6 +196,8 @@ int main(void)
 	RUN(a_steady_clock_that_stops);
 	RUN(usual_silences_are_learned);
 	RUN(a_silence_does_not_excuse_itself);
+	RUN(a_long_silence_is_not_usual);
+	RUN(a_clock_begins_when_bytes_were_given);
 	RUN(a_carrier_that_knows_nothing);
 	RUN(when_it_counts_as_stopped);
 	RUN(it_begins_anew_after_a_rest);

@@ -222,6 +222,33 @@ static void a_stopped_ack_clock_is_silence(void)
 	CHECK_EQ(health_due_at(&h, FLOOR), TIME_NEVER);
 }
 
+/* A clock last seen at rest is looked at when the first answer is missed, whatever the deviation. */
+static void a_clock_at_rest_is_looked_at(void)
+{
+	struct carrier_report report = { .known = true, .rtt_ns = 20 * MS };
+	time_ns now, look_at;
+
+	anew(20 * MS);
+	now = steady(NS_PER_S, 10, 1000, 20 * MS);
+	health_report(&h, &report, now);
+	CHECK_EQ(health_look_at(&h, FLOOR), TIME_NEVER);
+	now += NS_PER_S;
+	health_sent(&h, 1000, true, now);
+	h.rttvar_ns = NS_PER_S;
+	look_at = health_look_at(&h, FLOOR);
+	CHECK_EQ(look_at, now + 20 * MS + FLOOR);
+	CHECK_EQ(health_look_at(&h, TIME_NEVER), TIME_NEVER);
+	/* At rest still: the carrier has delivered, only the evidence is on its way. Asked once. */
+	health_report(&h, &report, look_at);
+	CHECK_EQ(health_look_at(&h, FLOOR), TIME_NEVER);
+	/* Or not at rest: what is under way is so since it was sent. */
+	report.waiting = true;
+	report.ack_age_ns = look_at - now + NS_PER_S;
+	health_report(&h, &report, look_at);
+	CHECK_EQ(health_look_at(&h, FLOOR), TIME_NEVER);
+	CHECK(health_stops_at(&h, FLOOR) < now + 120 * MS);
+}
+
 /* Lateness is measured against what was expected, a queue that fills included. */
 static void a_known_queue_is_no_lateness(void)
 {
@@ -532,6 +559,7 @@ int main(void)
 	RUN(a_carrier_that_hears_its_peer_has_one_round_trip_more);
 	RUN(what_the_carrier_carried);
 	RUN(a_stopped_ack_clock_is_silence);
+	RUN(a_clock_at_rest_is_looked_at);
 	RUN(a_known_queue_is_no_lateness);
 	RUN(allowance);
 	RUN(dwell);

@@ -661,6 +661,44 @@ static void what_a_stopped_carrier_holds_is_copied_at_once(void)
 }
 
 /* Deadlines of copies are for converge alone, and for what is dated. */
+/* Of three, one stops: what only it carries is copied, once; what a live path carries is not. */
+static void only_what_the_stopped_one_alone_carries(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1,
+					 .rtt_ns = 10 * NS_PER_MS };
+	uint64_t reach = 6 * FRAME_PAYLOAD_MAX, alone = 0, copied = 0;
+	unsigned turn = 0;
+
+	begin(MODE_CONVERGE, 3, 3000000);
+	for (uint64_t at = 0; at < reach; at = chunk.end) {
+		chunk = (struct chunk){ at, at + 16384 < reach ? at + 16384 : reach };
+		CHECK_EQ(scheduler_sent(s, &solo->path[turn % 3], &chunk), 0);
+		health_sent(&solo->path[turn % 3].health, chunk.end - chunk.start, true, solo->now);
+		alone += turn % 3 == 0 ? chunk.end - chunk.start : 0;
+		turn++;
+	}
+	scheduler_date(s, solo->now);
+	CHECK(s->converge.dated > 0);
+	reach = s->converge.at[s->converge.dated - 1].end;
+	for (unsigned i = 0; i < s->converge.dated; i++)
+		s->converge.at[i].due_at = solo->now + NS_PER_S;
+	solo->path[0].health.clock.spacing_ns = 0;
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	solo->now += 40 * NS_PER_MS;
+	report.ack_age_ns = 40 * NS_PER_MS;
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	CHECK(health_stopped(&solo->path[0].health, 5 * NS_PER_MS));
+	for (unsigned path = 1; next(path) && chunk.start < reach; path = 3 - path) {
+		CHECK_EQ(flight_carriers(&s->flight, chunk.start, chunk.end), FLIGHT_BIT(0));
+		CHECK_EQ(scheduler_sent(s, &solo->path[path], &chunk), 0);
+		copied += chunk.end - chunk.start;
+	}
+	CHECK(copied > 0 && copied <= alone);
+	for (uint64_t at = 0; at < reach; at += 16384)
+		CHECK(flight_carriers(&s->flight, at, at + 1) != FLIGHT_BIT(0));
+	end();
+}
+
 static void no_deadline_in_other_modes(void)
 {
 	begin_stretches(2, 1, 0);
@@ -728,6 +766,7 @@ int main(void)
 	RUN(the_overdue_stretch_itself_is_copied);
 	RUN(due_by_the_slowest_carrier);
 	RUN(what_a_stopped_carrier_holds_is_copied_at_once);
+	RUN(only_what_the_stopped_one_alone_carries);
 	RUN(no_deadline_in_other_modes);
 	RUN(a_full_map);
 	return 0;
