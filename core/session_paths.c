@@ -315,10 +315,9 @@ void session_suspect_check(struct session *s, time_ns now)
 }
 
 /* When this path's silence is looked at next: at fixed times, that calls in between do not put off. */
-static time_ns check_at(const struct session *s, const struct path *p, time_ns now)
+static time_ns silence_check_at(const struct session *s, const struct path *p, time_ns now)
 {
-	time_ns due_at = smaller(health_due_at(&p->health, s->sender.floor_ns),
-				 health_look_at(&p->health, s->sender.floor_ns));
+	time_ns due_at = health_due_at(&p->health, s->sender.floor_ns);
 	time_ns suspect_at = p->health.state_at, again_ns = RECHECK_MIN_NS;
 
 	if (p->health.state == HEALTH_SUSPECT) {
@@ -335,6 +334,18 @@ static time_ns check_at(const struct session *s, const struct path *p, time_ns n
 	while (due_at + again_ns <= now)
 		again_ns += again_ns / 4;
 	return due_at + again_ns;
+}
+
+/* And when the carrier is asked whether its clock runs. */
+static time_ns check_at(const struct session *s, const struct path *p, time_ns now)
+{
+	time_ns look_at = TIME_NEVER;
+
+	if (health_usable(&p->health))
+		look_at = health_look_at(&p->health, s->sender.floor_ns);
+	if (look_at <= now)
+		look_at = now + RECHECK_MIN_NS;
+	return smaller(silence_check_at(s, p, now), look_at);
 }
 
 time_ns session_paths_deadline(const struct session *s, time_ns now)
