@@ -53,8 +53,11 @@ void solo_lend(struct solo *solo)
 
 void solo_path(struct solo *solo, unsigned index, time_ns rtt_ns, bool active)
 {
+	/* In the place of one that is gone it begins anew. */
+	free(solo->out[index].bytes);
 	solo->out[index].bytes = malloc(SOLO_OUT);
 	CHECK(solo->out[index].bytes != NULL);
+	solo->out[index].length = solo->out[index].parsed = 0;
 	CHECK_EQ(session_add_path(solo->s, &solo->path[index], solo->next_id++, index, rtt_ns, solo->now),
 		 0);
 	CHECK_EQ(solo->path[index].slot, index);

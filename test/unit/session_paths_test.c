@@ -228,7 +228,6 @@ static void an_ended_outage_is_forgotten(void)
 	solo->s->config.dialler = false;
 	session_path_lost(solo->s, &solo->path[0], REASON_PATH_LOST, true, solo->now);
 	session_remove_path(solo->s, &solo->path[0], solo->now);
-	free(solo->out[0].bytes);
 	solo_path(solo, 0, 20 * NS_PER_MS, true);
 	solo_write(solo, 8000);
 	solo_carry_all(solo);
