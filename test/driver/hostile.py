@@ -180,7 +180,7 @@ def replays(victim):
         check("a path", session.add().refused, None)
     check("a ninth path", session.add().verdict(), ("CLOSE", BUSY))
     first.send(data(0, b"it goes on"))
-    check("the session", first.until(DATA)[1][8:], b"it goes on")
+    check("the session", session.until(DATA)[1][8:], b"it goes on")
     first.send(reset())
     first.verdict()
     check("HELLO of a session that is over", again(victim, hello), ("CLOSE", EXISTS))

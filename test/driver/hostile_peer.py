@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import select
 import socket
 import struct
 
@@ -71,13 +72,7 @@ class Carrier:
 
     def take(self, count):
         while len(self.buffer) < count:
-            try:
-                more = self.socket.recv(1 << 18)
-            except ConnectionResetError:
-                raise Gone("reset") from None
-            if not more:
-                raise Gone("end")
-            self.buffer += more
+            self.more()
         taken, self.buffer = self.buffer[:count], self.buffer[count:]
         return taken
 
@@ -96,6 +91,22 @@ class Carrier:
             kind, payload = self.frame()
             if kind in kinds:
                 return kind, payload
+
+    def whole(self):
+        """Whether frame() would find all of it here already."""
+        start = 0 if self.got_preamble else 8
+        header = self.buffer[start:start + 8]
+        return len(header) == 8 and len(self.buffer) >= start + 8 + struct.unpack(">I", header[4:])[0]
+
+    def more(self):
+        """Takes what is there to read, or raises Gone."""
+        try:
+            more = self.socket.recv(1 << 18)
+        except ConnectionResetError:
+            raise Gone("reset") from None
+        if not more:
+            raise Gone("end")
+        self.buffer += more
 
     def verdict(self):
         """How the other end ends this carrier: ("RESET" or "CLOSE", reason), or the Gone of one without."""
@@ -129,6 +140,25 @@ class Session:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.carriers.append(Carrier(connection))
         return self.carriers[-1]
+
+    def until(self, *kinds):
+        """The next frame of one of these types, on whichever carrier it comes."""
+        carriers = [carrier for carrier in self.carriers if carrier.socket.fileno() >= 0]
+        while carriers:
+            for carrier in carriers:
+                while carrier.whole():
+                    kind, payload = carrier.frame()
+                    if kind in kinds:
+                        return kind, payload
+            ready = select.select([carrier.socket for carrier in carriers], [], [], 60)[0]
+            if not ready:
+                raise TimeoutError("nothing on any carrier")
+            for carrier in [carrier for carrier in carriers if carrier.socket in ready]:
+                try:
+                    carrier.more()
+                except Gone:
+                    carriers.remove(carrier)
+        raise Gone("end")
 
     def path(self):
         self.next_path += 1
