@@ -430,6 +430,8 @@ static int make_endpoint(struct dialler *d, struct failure *failure)
 		err = random_bytes(offer->secret, sizeof offer->secret);
 	if (err < 0)
 		return failure_system(failure, -err, "getting random bytes");
+	config.promised_bytes = memory_promise(&d->engine->memory, d->options.receive_buffer_bytes);
+	config.session.receive_limit_bytes = config.promised_bytes;
 	offer->carrier = CARRIER_TCP;
 	offer->kind = (uint8_t)config.session.kind;
 	offer->mode = (uint8_t)config.session.mode;
@@ -441,6 +443,8 @@ static int make_endpoint(struct dialler *d, struct failure *failure)
 	memcpy(config.secret, offer->secret, sizeof offer->secret);
 	snprintf(config.peer, sizeof config.peer, "%.63s", d->name);
 	err = endpoint_new(d->engine, &config, &d->endpoint);
+	if (err < 0)
+		memory_withdraw(&d->engine->memory, config.promised_bytes);
 	explicit_bzero(&config, sizeof config);
 	return err < 0 ? failure_system(failure, -err, "%s", d->name) : 0;
 }

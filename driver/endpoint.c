@@ -40,6 +40,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 		free(memory);
 		return error;
 	}
+	ep->promised_bytes = config->promised_bytes;
 	memcpy(ep->secret, config->secret, sizeof ep->secret);
 	ep->messages = config->session.kind == SESSION_MESSAGES;
 	snprintf(ep->peer, sizeof ep->peer, "%s", config->peer);
@@ -129,6 +130,15 @@ bool endpoint_lend(struct endpoint *ep)
 		ep->blocks++;
 	}
 	return true;
+}
+
+/* Of what it holds a share at least goes on being sent, and acknowledging it takes no memory. */
+bool endpoint_may_grow(struct endpoint *ep)
+{
+	if (session_unacknowledged(ep->session) < MEMORY_SHARE_BYTES || !memory_tight(&ep->engine->memory))
+		return true;
+	ep->refused = true;
+	return false;
 }
 
 size_t endpoint_fits(struct endpoint *ep, size_t want)
@@ -231,6 +241,8 @@ static bool pump_once(struct endpoint *ep, time_ns now)
 		ep->ended_at = now;
 	if (session_state(ep->session) == SESSION_RESET)
 		face_descriptor_reset(ep);
+	if (memory_tight(&ep->engine->memory))
+		endpoint_reclaim(ep);
 	arm(ep, now);
 	return more;
 }

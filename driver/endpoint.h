@@ -42,6 +42,8 @@ struct dialler;                 /* redial.c's, for one endpoint */
 struct endpoint_config {
 	/* as session_init takes it; id is filled in by the caller */
 	struct session_config session;
+	/* of memory_promise for its window: the endpoint's from now on, if it is made */
+	uint64_t promised_bytes;
 	uint8_t secret[SECRET_BYTES];           /* proves JOINs */
 	char peer[PEER_TEXT_BYTES];             /* what hawser_peer says; a dial may set it later */
 	/* how long it goes on after the program closed it */
@@ -88,6 +90,7 @@ struct endpoint {
 	struct task pump;
 	struct timer deadline;          /* the session's, or sooner: to take back blocks that lie idle */
 	unsigned blocks;                /* lent to the session */
+	uint64_t promised_bytes;        /* of memory_promise */
 	bool refused;                   /* memory was: a retry is due */
 	struct timer retry;             /* memory was refused, or a reset is still to be told */
 	struct timer linger;            /* the program has closed it */
@@ -184,6 +187,8 @@ void endpoint_closed(struct endpoint *ep);
 
 /* Under ep->lock: lends the session the blocks it wants. False: memory was refused, the pump retries. */
 bool endpoint_lend(struct endpoint *ep);
+/* Under ep->lock: whether it may take more from its program. False: memory is tight, the pump looks again. */
+bool endpoint_may_grow(struct endpoint *ep);
 /* Under ep->lock: how many of `want` bytes the session can take now, with the memory there is. */
 size_t endpoint_fits(struct endpoint *ep, size_t want);
 

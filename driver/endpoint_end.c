@@ -54,6 +54,8 @@ void endpoint_end_session(struct endpoint *ep, time_ns now)
 	}
 	session_fini(s);
 	endpoint_reclaim(ep);
+	memory_withdraw(&ep->engine->memory, ep->promised_bytes);
+	ep->promised_bytes = 0;
 	free(s);
 	ep->session = NULL;
 	explicit_bzero(ep->secret, sizeof ep->secret);

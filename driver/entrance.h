@@ -32,7 +32,7 @@ struct entrance {
  */
 int entrance_open(struct listener *listener, const struct sockaddr_storage *address, uint16_t *port);
 
-/* Takes the listener (NULL: none) from its entrances. Those stay open that sessions may need for their JOINs. */
+/* Takes the listener (NULL: none) from its entrances. Those that sessions may need for JOINs stay open. */
 void entrances_leave(struct listeners *all, struct listener *listener);
 
 /* Looks at this host's networks: opens doors for those that came, closes those of what is gone. */

@@ -88,14 +88,16 @@ void face_handle_free_early(struct hawser *h)
 
 /* --- under the lock, either side --- */
 
-static bool can_send(const struct endpoint *ep)
+static bool can_send(struct endpoint *ep)
 {
+	if (!endpoint_may_grow(ep))
+		return false;
 	/* Less than that may be all there ever is in a small buffer: then it is enough when it is empty. */
 	return session_room(ep->session) >= SEND_MIN_BYTES || session_unacknowledged(ep->session) == 0;
 }
 
 /* A call that said EAGAIN can go on. */
-static bool can_go_on(const struct endpoint *ep)
+static bool can_go_on(struct endpoint *ep)
 {
 	const struct face *f = &ep->face;
 

@@ -69,6 +69,8 @@ static bool take_stream(struct endpoint *ep, time_ns now)
 		unread_note_write(f, bytes, now);
 		if (moved >= FACE_TURN_BYTES)
 			return true;
+		if (!endpoint_may_grow(ep))
+			break;
 		endpoint_lend(ep);
 		unsigned count = session_send_space(ep->session, bytes, iov, UNREAD_IOV_MAX);
 		size_t space = iov_bytes(iov, count);
@@ -115,6 +117,8 @@ static bool forward_packet(struct endpoint *ep, time_ns now)
 	uint8_t header[RECORD_HEADER_BYTES];
 
 	while (p->length > 0) {
+		if (!endpoint_may_grow(ep))
+			return false;
 		size_t left = p->length - p->at;
 		size_t fits = endpoint_fits(ep, sizeof header + left);
 

@@ -2,6 +2,7 @@
 /* Guests: what they ask is decided, and those that are done become sessions or their paths. */
 #include "driver/guest.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,16 +17,63 @@ struct guest {
 	struct guest *newer, **link;
 	struct listener *listener;      /* of its door; NULL: only JOINs are welcome */
 	struct greeting greeting;
+	uint64_t place;                 /* where it comes from */
+	unsigned beside;                /* other guests from there */
+	uint64_t promised_bytes;        /* of memory_promise: for the session that it asks for */
 	bool offered;
 	bool parked;                    /* a JOIN that waits for its session's HELLO to be confirmed */
 };
 
 static void guest_event(struct greeting *g, enum greeting_event event);
 
-static void guest_free(struct guest *guest)
+static void guest_failed(struct guest *guest);
+
+/* An IPv4 address, or the network of an IPv6 one: whoever has one address there has them all. */
+static uint64_t place_of(struct carrier *carrier)
+{
+	struct carrier_route route;
+	uint64_t place = 0;
+
+	carrier->ops->route(carrier, &route);
+	address_unmap(&route.remote);
+	if (route.remote.ss_family == AF_INET6)
+		memcpy(&place, &((struct sockaddr_in6 *)(void *)&route.remote)->sin6_addr, sizeof place);
+	else if (route.remote.ss_family == AF_INET)
+		place = ((struct sockaddr_in *)(void *)&route.remote)->sin_addr.s_addr;
+	return place;
+}
+
+static void count_beside(struct guest *guest, int change)
 {
 	struct listeners *all = guest->greeting.engine->listeners;
 
+	for (struct guest *other = all->oldest; other; other = other->newer) {
+		if (other == guest || other->place != guest->place)
+			continue;
+		other->beside += (unsigned)change;
+		guest->beside += (unsigned)change;
+	}
+}
+
+/* The first that is better than all before it: so the oldest of those that are as good. */
+static struct guest *least_welcome(struct listeners *all)
+{
+	struct guest *least = all->oldest;
+
+	for (struct guest *guest = all->oldest; guest; guest = guest->newer)
+		if (guest->beside > least->beside ||
+		    (guest->place == least->place && least->offered && !guest->offered))
+			least = guest;
+	return least;
+}
+
+static void guest_free(struct guest *guest)
+{
+	struct engine *e = guest->greeting.engine;
+	struct listeners *all = e->listeners;
+
+	count_beside(guest, -1);
+	memory_withdraw(&e->memory, guest->promised_bytes);
 	*guest->link = guest->newer;
 	if (guest->newer)
 		guest->newer->link = guest->link;
@@ -50,12 +98,14 @@ void guest_new(struct engine *e, struct listener *listener, int fd)
 		return;
 	}
 	if (all->guest_count == GUESTS_MAX)
-		guest_free(all->oldest);
+		guest_failed(least_welcome(all));
 	guest->listener = listener;
+	guest->place = place_of(guest->greeting.carrier);
 	guest->link = all->newest_link;
 	*guest->link = guest;
 	all->newest_link = &guest->newer;
 	all->guest_count++;
+	count_beside(guest, 1);
 	if (greeting_deadline(&guest->greeting, engine_now(e) + GUEST_PATIENCE_NS) < 0)
 		guest_free(guest);
 }
@@ -95,14 +145,21 @@ static bool hello_pending(struct listeners *all, const uint8_t id[SESSION_ID_BYT
 	return false;
 }
 
-static struct handshake_terms terms_of(const struct options *options, unsigned kind)
+static struct handshake_terms terms_of(const struct options *options, uint64_t window_bytes, unsigned kind)
 {
 	return (struct handshake_terms){
-		.receive_limit = options->receive_buffer_bytes,
+		.receive_limit = window_bytes,
 		.range_credit = RANGE_CREDIT,
 		.resume_timeout_ms = time_to_ms(options->resume_timeout_ns),
 		.kind = (uint8_t)kind,
 	};
+}
+
+/* A program that leaves sessions waiting gets no more than a share of each further one. */
+static uint64_t window_wish(const struct listener *listener)
+{
+	return accept_queue_waiting(listener->queue) > 0 ? MEMORY_SHARE_BYTES :
+							   listener->options.receive_buffer_bytes;
 }
 
 static void decide_hello(struct guest *guest, const struct handshake_offer *offer)
@@ -120,7 +177,8 @@ static void decide_hello(struct guest *guest, const struct handshake_offer *offe
 	} else if (accept_queue_waiting(listener->queue) >= WAITING_MAX) {
 		greeting_refuse(&guest->greeting, REASON_BUSY);
 	} else {
-		terms = terms_of(&listener->options, offer->kind);
+		guest->promised_bytes = memory_promise(&e->memory, window_wish(listener));
+		terms = terms_of(&listener->options, guest->promised_bytes, offer->kind);
 		if (greeting_admit(&guest->greeting, NULL, &terms) < 0)
 			guest_free(guest);
 	}
@@ -167,9 +225,11 @@ static int make_endpoint(struct guest *guest, const struct handshake_offer *offe
 		.session = options_session(options, false),
 		.linger_ns = options_linger_ns(options),
 		.exit_linger_ns = options->exit_linger_ns,
+		.promised_bytes = guest->promised_bytes,
 	};
 	int err;
 
+	config.session.receive_limit_bytes = guest->promised_bytes;
 	/* The listener's own mode is for what it sends; without one it does as the dialler asks. */
 	if (!options->mode_named)
 		config.session.mode = (enum session_mode)offer->mode;
@@ -182,6 +242,7 @@ static int make_endpoint(struct guest *guest, const struct handshake_offer *offe
 	explicit_bzero(&config, sizeof config);
 	if (err < 0)
 		return err;
+	guest->promised_bytes = 0;
 	(*out)->mode_asked = offer->mode;
 	e->listeners->session_count++;
 	endpoint_peer_declared(*out, offer->receive_limit, offer->range_credit,

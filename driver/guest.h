@@ -8,7 +8,10 @@
 
 #include "driver/listener.h"
 
-/* Carriers whose handshake is not done, of all listeners: above this the oldest one goes. */
+/*
+ * Carriers whose handshake is not done, of all listeners. Above this one goes: of the place (an IPv4 address,
+ * an IPv6 network) that has most, one without an offer if there is one, the oldest of these.
+ */
 #define GUESTS_MAX           256u
 #define GUEST_PATIENCE_NS    (10 * NS_PER_S)
 /* JOINs of one session in a second; more are told to come later. */

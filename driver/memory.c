@@ -1,19 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks for the sessions. */
+/* Blocks for the sessions, and the budget. */
 #include "driver/memory.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "driver/options.h"
+
+static uint64_t system_bytes(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+
+	return pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
+}
+
+uint64_t memory_budget(uint64_t of_bytes, const char *text)
+{
+	uint64_t bytes = of_bytes / MEMORY_PART;
+
+	if (text && options_size(text, MEMORY_LEAST_BYTES, MEMORY_MOST_BYTES, &bytes))
+		return bytes;
+	return bytes > MEMORY_LEAST_BYTES ? bytes : MEMORY_LEAST_BYTES;
+}
 
 void memory_init(struct memory *m)
 {
-	*m = (struct memory){ 0 };
+	*m = (struct memory){ .budget_bytes = memory_budget(system_bytes(), secure_getenv("HAWSER_MEMORY")) };
 	pthread_mutex_init(&m->lock, NULL);
 }
 
 void memory_fini(struct memory *m)
 {
-	assert(m->lent == 0);
+	assert(m->lent == 0 && m->promised_bytes == 0);
 	while (m->spare) {
 		struct spare_block *block = m->spare;
 
@@ -60,4 +79,37 @@ void memory_give(struct memory *m, void *memory)
 	}
 	pthread_mutex_unlock(&m->lock);
 	free(block);
+}
+
+uint64_t memory_promise(struct memory *m, uint64_t want)
+{
+	uint64_t windows = m->budget_bytes / 2, most;
+
+	pthread_mutex_lock(&m->lock);
+	most = m->promised_bytes < windows ? (windows - m->promised_bytes) / MEMORY_WINDOW_PART : 0;
+	if (most < MEMORY_SHARE_BYTES)
+		most = MEMORY_SHARE_BYTES;
+	if (want > most)
+		want = most;
+	m->promised_bytes += want;
+	pthread_mutex_unlock(&m->lock);
+	return want;
+}
+
+void memory_withdraw(struct memory *m, uint64_t bytes)
+{
+	pthread_mutex_lock(&m->lock);
+	assert(bytes <= m->promised_bytes);
+	m->promised_bytes -= bytes;
+	pthread_mutex_unlock(&m->lock);
+}
+
+bool memory_tight(struct memory *m)
+{
+	bool tight;
+
+	pthread_mutex_lock(&m->lock);
+	tight = m->lent >= m->budget_bytes / 2 / BLOCK_BYTES;
+	pthread_mutex_unlock(&m->lock);
+	return tight;
 }

@@ -1,15 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Blocks of BLOCK_BYTES that the sessions are lent: a pool with a bounded cache, last in first out. */
+/*
+ * Memory for what the sessions carry: blocks of BLOCK_BYTES from a pool with a bounded cache, last in first
+ * out, and one budget for all of them.
+ *
+ * Half of the budget is for windows. A window is promised to a peer and cannot be taken back, and a carrier
+ * that is not read looks dead: so what a peer may send is settled before it may, not when it comes. The other
+ * half is for what programs write: when it is used up, a session that keeps a share waits for its peer.
+ */
 #ifndef HAWSER_DRIVER_MEMORY_H
 #define HAWSER_DRIVER_MEMORY_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "core/limits.h"
 
 /* Spare blocks kept for the next session rather than given back to the system: 16 MiB. */
 #define MEMORY_SPARE_MAX 256u
+/* What every session has in either direction, whatever the budget: the least that either buffer may be. */
+#define MEMORY_SHARE_BYTES (256u << 10)
+/* A window takes no more than this part of what is left for windows: the next ones find something, too. */
+#define MEMORY_WINDOW_PART 8u
+/* The budget: a part of the system's memory, or what the environment says. */
+#define MEMORY_PART        4u
+#define MEMORY_LEAST_BYTES (UINT64_C(64) << 20)
+#define MEMORY_MOST_BYTES  (UINT64_C(1) << 50)
 
 struct spare_block {
 	struct spare_block *next;
@@ -21,11 +38,26 @@ struct memory {
 	struct spare_block *spare;
 	unsigned spare_count;
 	size_t lent;            /* blocks outside */
+	uint64_t budget_bytes;
+	uint64_t promised_bytes; /* the sum of all windows */
 };
 
 void memory_init(struct memory *m);
 void memory_fini(struct memory *m);
 void *memory_take(struct memory *m);    /* NULL: out of memory */
 void memory_give(struct memory *m, void *block);
+
+/* text: HAWSER_MEMORY of the environment, or NULL; what is no size from 64M on counts as nothing. */
+uint64_t memory_budget(uint64_t system_bytes, const char *text);
+
+/*
+ * The window that a new session may have: `want`, or less, but no less than a share. It counts until
+ * memory_withdraw. The sum is at most half of the budget and a share for each session.
+ */
+uint64_t memory_promise(struct memory *m, uint64_t want);
+void memory_withdraw(struct memory *m, uint64_t bytes);
+
+/* Half of the budget is lent: who keeps a share of what is not acknowledged waits, and nobody keeps spare blocks. */
+bool memory_tight(struct memory *m);
 
 #endif

@@ -126,19 +126,24 @@ static bool parse_duration(const struct option *option, void *where, const char 
 	return false;
 }
 
-static bool parse_size(const struct option *option, void *where, const char *value)
+bool options_size(const char *text, uint64_t least, uint64_t most, uint64_t *size)
 {
 	static const char *const units[] = { "", "K", "M", "G", "k", "m", "g" };
 	uint64_t bytes;
 	unsigned unit, shift;
 
-	if (!parse_digits(&value, &bytes) || !one_of(value, units, 7, &unit))
+	if (!parse_digits(&text, &bytes) || !one_of(text, units, 7, &unit))
 		return false;
 	shift = unit == 0 ? 0 : 10 * ((unit - 1) % 3 + 1);
-	if (bytes > option->most >> shift || bytes << shift < option->least)
+	if (bytes > most >> shift || bytes << shift < least)
 		return false;
-	*(uint64_t *)where = bytes << shift;
+	*size = bytes << shift;
 	return true;
+}
+
+static bool parse_size(const struct option *option, void *where, const char *value)
+{
+	return options_size(value, (uint64_t)option->least, (uint64_t)option->most, where);
 }
 
 static bool parse_count(const struct option *option, void *where, const char *value)

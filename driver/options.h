@@ -65,6 +65,9 @@ void options_free(struct options *options);
 int options_set(struct options *options, const char *name, const char *value,
 		struct failure *failure);
 
+/* A size as above, within the bounds. Else false, and *size is untouched. */
+bool options_size(const char *text, uint64_t least, uint64_t most, uint64_t *size);
+
 /* How long a session that the program closed goes on in the background. */
 time_ns options_linger_ns(const struct options *options);
 

@@ -96,6 +96,59 @@ static void oldest_guest_goes(void)
 	server_end(&server);
 }
 
+/* A HELLO as PROTOCOL.md has it, after the preamble. */
+static void send_offer(int fd)
+{
+	uint8_t hello[8 + 8 + 92] = "hawser\1\1\1\0\0\0\0\0\0\x5c";
+
+	hello[16] = 1;                  /* its id; the secret and the nonce may be zero */
+	hello[16 + 68] = 1;             /* TCP */
+	CHECK_EQ(send(fd, hello, sizeof hello, MSG_NOSIGNAL), sizeof hello);
+}
+
+/* Nothing but frames came, and it is still open. */
+static bool still_welcome(int fd)
+{
+	char bytes[256];
+	ssize_t length;
+
+	while ((length = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0)
+		;
+	return length < 0 && errno == EAGAIN;
+}
+
+/* Many from one address push each other out: first those that have not said what they want. */
+static void flood_from_one_address(void)
+{
+	struct server server = server_at("127.0.0.1:0");
+	struct sockaddr_in source = ipv4("127.0.0.2", 0), there = ipv4("127.0.0.1", server.port);
+	int honest = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), offered, held[300];
+	struct pollfd p = { .events = POLLIN };
+
+	CHECK_EQ(bind(honest, (struct sockaddr *)&source, sizeof source), 0);
+	CHECK_EQ(connect(honest, (struct sockaddr *)&there, sizeof there), 0);
+	CHECK_EQ(send(honest, "hawser", 6, MSG_NOSIGNAL), 6);
+	offered = raw_connect("127.0.0.1", server.port);
+	send_offer(offered);
+	p.fd = offered;
+	CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
+	for (unsigned i = 0; i < 300; i++) {
+		held[i] = raw_connect("127.0.0.1", server.port);
+		CHECK_EQ(send(held[i], "hawser", 6, MSG_NOSIGNAL), 6);
+	}
+	/* The last one that has to go. */
+	p.fd = held[300 + 2 - 256 - 1];
+	CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
+	CHECK(still_welcome(honest));
+	CHECK(still_welcome(offered));
+	CHECK(still_welcome(held[299]));
+	for (unsigned i = 0; i < 300; i++)
+		close(held[i]);
+	close(offered);
+	close(honest);
+	server_end(&server);
+}
+
 /* The listener runs out of descriptors, and goes on when some are free: nothing else wakes it. */
 static void full_table_at_the_listener(void)
 {
@@ -160,6 +213,7 @@ int main(int argc, char **argv)
 	RUN(mode_of_the_listener);
 	RUN(garbage_at_the_door);
 	RUN(oldest_guest_goes);
+	RUN(flood_from_one_address);
 	RUN(full_table_at_the_listener);
 	return 0;
 }

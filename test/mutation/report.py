@@ -6,18 +6,18 @@ import os
 
 BEGIN, END = '<!-- script/mutate --markdown: from here -->', '<!-- to here -->'
 CLASSES = {'open': 'To be killed by a better test', 'tuning': 'Tuning: another value is another taste',
-           'equivalent': 'Proven equivalent', 'harmless': 'No fault: slower, larger or later by a trifle'}
+           'equivalent': 'Equivalent, for the reason given', 'harmless': 'No fault: slower, larger or later by a trifle'}
 
 
 def judged(root):
-    """key -> (class, word), from lines of `class: key = word`"""
+    """key -> (class, word), from lines of `class: key === word`"""
     found = {}
     with open(os.path.join(root, 'test/mutation/judged')) as file:
         for line in file:
             if line.startswith('#') or not line.strip():
                 continue
             name, rest = line.split(': ', 1)
-            key, word = rest.rsplit(' == ', 1)
+            key, word = rest.rsplit(' === ', 1)
             found[key] = (name, word.strip())
     return found
 

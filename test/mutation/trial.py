@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The trial of a mutant: its file is compiled and linked with the others to a libcore.so of its own, on which the
-unit tests and the simulated worlds run until the first failure. What runs for ever fails by a limit of processor
-time, so that a busy machine decides nothing.
+The trial of a mutant: its file is compiled and linked with the others to a libcore.so of its own, on which
+the unit tests and the simulated worlds run until the first failure. What runs for ever fails by a limit of
+processor time, so that a busy machine decides nothing.
 
     build-mutate/tree       a copy of the sources, so that they may change meanwhile
                 /base       objects and library of the core as it is
@@ -11,6 +11,7 @@ time, so that a busy machine decides nothing.
 """
 import glob
 import hashlib
+import json
 import math
 import os
 import resource
@@ -55,8 +56,8 @@ class Bench:
         return self.path(where, os.path.basename(file)[:-2] + '.o')
 
     def compile(self, text, out, level='-O1'):
-        return run([self.cc, *FLAGS, level, '-I' + self.tree, '-iquote', self.tree + '/core', '-x', 'c', '-c', '-',
-                    '-o', out], input=text.encode()).returncode == 0
+        command = [self.cc, *FLAGS, level, '-I' + self.tree, '-iquote', self.tree + '/core', '-x', 'c', '-c']
+        return run(command + ['-', '-o', out], input=text.encode()).returncode == 0
 
     def link(self, objects, out):
         must(['ld', '-shared', '-Bsymbolic', *objects, '-o', out])
@@ -129,8 +130,21 @@ class Bench:
             return 'time'
         return None if status in (0, 77) else 'assert' if status == -signal.SIGABRT else 'fails'
 
+    def stop(self):
+        if self.child is not None:
+            os.killpg(self.child, signal.SIGKILL)
+        return 'ended'
+
     def measure(self):
         """The tests pass on the core as it is; how long they take, in seconds of the processor."""
+        cache = self.path('seconds')
+        state = digest(*(os.path.join(self.tree, f) for f in self.files)) + self.proof + str(self.worlds)
+        if os.path.exists(cache):
+            with open(cache) as file:
+                known = json.load(file)
+            if known['state'] == state:
+                self.seconds = known['seconds']
+                return
         for name in self.tests + (['sim'] if self.worlds > 0 else []):
             start = resource.getrusage(resource.RUSAGE_CHILDREN)
             how = self.fails(name, self.path('base'), LONGEST_WALL_S)
@@ -138,16 +152,20 @@ class Bench:
             if how is not None:
                 raise SystemExit('%s fails without a mutant: %s' % (name, how))
             self.seconds[name] = end.ru_utime - start.ru_utime + end.ru_stime - start.ru_stime
+        with open(cache, 'w') as file:
+            json.dump({'state': state, 'seconds': self.seconds}, file)
 
     def limit(self, name):
         return max(1, math.ceil(min(self.seconds[name] * 10, self.seconds[name] * 2 + 5)))
 
     def order(self, file):
-        """Its own tests first, then the quick ones; what takes longer than the worlds goes behind them."""
+        """Its own tests first, then the quick ones, the worlds, and what takes longer than those."""
         own, slow = os.path.basename(file)[:-2], max(self.seconds.get('sim', 0), QUICK_S)
-        return [name for name in sorted(self.seconds, key=lambda n: (self.seconds[n] > slow, not n.startswith(own),
-                                                                   self.seconds[n]))
-                if not self.quick or name == 'sim' or self.seconds[name] <= slow]
+        place = {}
+        for name, seconds in self.seconds.items():
+            place[name] = 0 if name.startswith(own) else 2 if name == 'sim' else 1 if seconds <= slow else 3
+        return [n for n in sorted(place, key=lambda n: (place[n], self.seconds[n]))
+                if not self.quick or place[n] < 3]
 
     def same_code(self, text, changed, folder):
         """Whether the compiler, at its keenest, makes the same code of both."""
@@ -177,8 +195,7 @@ bench = None
 
 
 def end_worker(*_):
-    if bench.child is not None:
-        os.killpg(bench.child, signal.SIGKILL)
+    bench.stop()
     os._exit(1)
 
 

@@ -292,6 +292,7 @@ static void what_an_ack_may_say(void)
 				  .ranges = { { 500, 1000 } } };
 	ack.paths[1].path_id = solo->path[0].id;
 	ack.paths[1].received_bytes = solo->path[0].health.sent_bytes;
+	solo->now += RTT;
 	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
 	CHECK_EQ(health_outstanding(&solo->path[0].health), 0);
 	CHECK_EQ(solo->s->heard_at, solo->now);

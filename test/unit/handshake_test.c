@@ -123,7 +123,9 @@ static void kind_mismatch_of_join(void)
 	run(&p);
 	check_failed(&p.dialler, REASON_KIND_MISMATCH, false);
 	CHECK(handshake_failure(&p.dialler)->authenticated);
+	CHECK_EQ(handshake_failure(&p.dialler)->detail, 0);
 	check_failed(&p.acceptor, REASON_KIND_MISMATCH, true);
+	CHECK_EQ(handshake_failure(&p.acceptor)->detail, 0);
 }
 
 /* The acceptor sees it first when the session is new. */
@@ -136,6 +138,9 @@ static void kind_mismatch_of_hello(void)
 	run(&p);
 	check_failed(&p.acceptor, REASON_KIND_MISMATCH, false);
 	check_failed(&p.dialler, REASON_KIND_MISMATCH, true);
+	CHECK_EQ(handshake_failure(&p.acceptor)->detail, 0);
+	CHECK_EQ(handshake_failure(&p.dialler)->detail, 0);
+	CHECK(!handshake_failure(&p.acceptor)->authenticated);
 }
 
 static void versions(void)
@@ -168,10 +173,15 @@ static void versions(void)
 		if (cases[which].chosen) {
 			CHECK_EQ(handshake_state(&p.dialler), HANDSHAKE_DONE);
 			CHECK_EQ(handshake_state(&p.acceptor), HANDSHAKE_DONE);
+			CHECK_EQ(handshake_wants(&p.dialler), 0);
+			CHECK_EQ(handshake_wants(&p.acceptor), 0);
 			continue;
 		}
 		check_failed(&p.dialler, REASON_VERSION, false);
 		check_failed(&p.acceptor, REASON_VERSION, false);
+		CHECK_EQ(handshake_failure(&p.acceptor)->detail, 0);
+		CHECK_EQ(handshake_wants(&p.dialler), 0);
+		CHECK_EQ(handshake_wants(&p.acceptor), 0);
 		CHECK_EQ(p.to_acceptor.read, p.to_acceptor.written);
 		CHECK_EQ(p.to_dialler.written,
 			 PREAMBLE_BYTES + FRAME_HEADER_BYTES + FRAME_CLOSE_BYTES);
@@ -230,6 +240,61 @@ static void secrets_are_wiped(void)
 	}
 }
 
+/* Versions that cannot be: nothing more is read, nothing written. */
+static void impossible_versions(void)
+{
+	static const uint8_t versions_of[][2] = { { 0, 1 }, { 3, 2 }, { 0, 0 } };
+
+	for (unsigned i = 0; i < 2 * 3; i++) {
+		struct pair p;
+		uint8_t *space;
+		const uint8_t *bytes;
+		struct handshake *h = i % 2 ? &p.dialler : &p.acceptor;
+
+		pair_init(&p, false, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+		CHECK_EQ(handshake_input_space(h, &space), PREAMBLE_BYTES);
+		memcpy(space, "hawser", 6);
+		memcpy(space + 6, versions_of[i / 2], 2);
+		handshake_received(h, PREAMBLE_BYTES, p.now);
+		check_failed(h, REASON_NOT_A_PEER, false);
+		CHECK_EQ(handshake_failure(h)->detail, 0);
+		CHECK_EQ(handshake_wants(h), 0);
+		CHECK_EQ(handshake_output(h, &bytes), 0);
+	}
+}
+
+/* A wrong proof is told to the peer, without any detail. */
+static void a_wrong_proof_is_told(void)
+{
+	struct pair p;
+
+	pair_init(&p, true, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+	p.session_secret[0] ^= 1;
+	run(&p);
+	check_failed(&p.dialler, REASON_PROOF_FAILED, false);
+	CHECK_EQ(handshake_failure(&p.dialler)->detail, 0);
+	CHECK(!handshake_failure(&p.dialler)->authenticated);
+	check_failed(&p.acceptor, REASON_PROOF_FAILED, true);
+	CHECK_EQ(handshake_failure(&p.acceptor)->detail, 0);
+	CHECK_EQ(handshake_wants(&p.acceptor), 0);
+}
+
+/* A dialler that finds no version in common is done at once. */
+static void no_version_in_common_ends_the_dialler(void)
+{
+	struct pair p;
+	uint8_t *space;
+	const uint8_t *bytes;
+
+	pair_init(&p, false, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+	CHECK_EQ(handshake_input_space(&p.dialler, &space), PREAMBLE_BYTES);
+	memcpy(space, "hawser\x07\x09", 8);
+	handshake_received(&p.dialler, PREAMBLE_BYTES, p.now);
+	check_failed(&p.dialler, REASON_VERSION, false);
+	CHECK_EQ(handshake_wants(&p.dialler), 0);
+	CHECK_EQ(handshake_output(&p.dialler, &bytes), 0);
+}
+
 int main(void)
 {
 	RUN(succeeds_in_any_steps);
@@ -242,5 +307,8 @@ int main(void)
 	RUN(versions);
 	RUN(round_trip_times);
 	RUN(secrets_are_wiped);
+	RUN(impossible_versions);
+	RUN(a_wrong_proof_is_told);
+	RUN(no_version_in_common_ends_the_dialler);
 	return 0;
 }

@@ -107,6 +107,19 @@ static void wipe_zeroes_no_more_than_asked(void)
 		CHECK_EQ(memory[i], i >= 4 && i < 12 ? 0 : 7);
 }
 
+/* A key as long as a block is used as it is, one byte more is hashed; figures of another implementation. */
+static void keys_about_a_block_long(void)
+{
+	uint8_t key[65];
+
+	for (unsigned i = 0; i < sizeof key; i++)
+		key[i] = (uint8_t)i;
+	check(key, 64, "a key of one block", 18,
+	      "091107fcc025b917f5abc0e67da0c8de73c139dcfe930d1d80c4e16ecc763b25");
+	check(key, 65, "a key of one block", 18,
+	      "ec19afb81490c6be86e239e197af5466881bc8fd47421419beabcb5060e0c974");
+}
+
 int main(void)
 {
 	RUN(rfc_4231);
@@ -114,5 +127,6 @@ int main(void)
 	RUN(nothing_of_the_key_stays);
 	RUN(compare);
 	RUN(wipe_zeroes_no_more_than_asked);
+	RUN(keys_about_a_block_long);
 	return 0;
 }

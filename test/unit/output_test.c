@@ -351,6 +351,92 @@ static void the_end_of_the_stream(void)
 	solo_free(solo);
 }
 
+/* The first byte of a probe asks for an answer; what goes before it does not. */
+static void a_probe_begins_with_its_first_byte(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 0, 0, NULL, 0), 0);
+	CHECK_EQ(health_outstanding(&solo->path[0].health), 0);
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(health_outstanding(&solo->path[0].health), 0);
+	solo->path[0].ping_due = true;
+	CHECK_EQ(solo_carry(solo, 0, 1), 1);
+	CHECK(health_outstanding(&solo->path[0].health) > 0);
+	CHECK(!solo->path[0].ping_due);
+	solo_free(solo);
+}
+
+/* The path where bytes arrive first writes first. */
+static void the_nearest_writes_first(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 3);
+
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_EQ(solo_ack(solo, i, 0, NULL, 0), 0);
+		solo->path[i].health.rtt_min_ns = (i == 1 ? 9 : 10) * NS_PER_MS;
+	}
+	solo_write(solo, 1000);
+	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[1]);
+	/* Not one without room, nor one that has written its CLOSE. */
+	session_path_room(solo->s, &solo->path[1], false);
+	CHECK(session_next_writer(solo->s, solo->now) != &solo->path[1]);
+	session_path_room(solo->s, &solo->path[1], true);
+	solo->path[1].close_sent = true;
+	CHECK(session_next_writer(solo->s, solo->now) != &solo->path[1]);
+	solo->path[1].close_sent = false;
+	solo_free(solo);
+}
+
+/* One write takes several frames, up to the backlog that the path's rate allows. */
+static void one_write_fills_the_backlog(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct solo_frame frame;
+	uint64_t start, end, next = 0;
+	unsigned frames = 0;
+
+	solo_write(solo, 500000);
+	solo->path[0].health.rate_bytes = 100000000;
+	CHECK_EQ(session_path_backlog(solo->s, &solo->path[0]), 200000);
+	solo_carry(solo, 0, SIZE_MAX);
+	while (solo_take_type(solo, 0, FRAME_DATA, &frame)) {
+		solo_data_range(&frame, &start, &end);
+		CHECK_EQ(start, next);
+		next = end;
+		frames++;
+	}
+	/* Whole frames: the one that reaches the bound goes too. */
+	CHECK_EQ(frames, 4);
+	CHECK_EQ(next, 4 * FRAME_PAYLOAD_MAX);
+	CHECK_EQ(solo->path[0].out.frames_count, 0);
+	solo_free(solo);
+}
+
+/* A FIN of no bytes has no tail to keep. */
+static void no_tail_for_no_bytes(void)
+{
+	struct solo *solo = solo_with_paths(MODE_DUPLICATE, 2);
+
+	session_send_finish(solo->s, solo->now);
+	CHECK_EQ(solo_carry(solo, 0, 3), 3);
+	session_path_room(solo->s, &solo->path[0], false);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 1, 1, NULL, 0), 0);
+	CHECK(solo->path[0].out.tail == NULL);
+	CHECK_EQ(session_unacknowledged(solo->s), 0);
+	session_path_room(solo->s, &solo->path[0], true);
+	solo_carry_all(solo);
+	struct solo_frame frame;
+	CHECK(solo_take_type(solo, 0, FRAME_DATA, &frame));
+	CHECK_EQ(frame.header.length, FRAME_DATA_MIN);
+	check_all_taken(solo, 0);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(partial_writes_at_every_count);
@@ -366,5 +452,9 @@ int main(void)
 	RUN(close_is_the_last_frame);
 	RUN(the_newest_mode_counts);
 	RUN(the_end_of_the_stream);
+	RUN(a_probe_begins_with_its_first_byte);
+	RUN(the_nearest_writes_first);
+	RUN(one_write_fills_the_backlog);
+	RUN(no_tail_for_no_bytes);
 	return 0;
 }

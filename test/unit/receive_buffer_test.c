@@ -338,6 +338,26 @@ static void one_fin_and_nothing_beyond(void)
 	tear_down(&b);
 }
 
+/* Bytes that were had before change nothing, whoever says that they arrived. */
+static void old_bytes_change_nothing(void)
+{
+	struct receive_buffer b;
+
+	set_up(&b, SLOTS);
+	deliver(&b, 0, 100, NULL);
+	deliver(&b, 200, 300, NULL);
+	CHECK_EQ(receive_buffer_arrived(&b, 0, 10), 0);
+	CHECK_EQ(receive_buffer_arrived(&b, 50, 100), 0);
+	CHECK_EQ(receive_buffer_arrived(&b, 250, 250), 0);
+	CHECK_EQ(b.contiguous, 100);
+	CHECK_EQ(b.ahead.count, 1);
+	CHECK_EQ(receive_buffer_arrived(&b, 250, 300), 0);
+	CHECK_EQ(b.contiguous, 100);
+	CHECK_EQ(ranges_bytes(&b.ahead), 100);
+	read_some(&b, STREAM);
+	tear_down(&b);
+}
+
 int main(void)
 {
 	CHECK_EQ(buffer_slots_for(LIMIT), SLOTS);
@@ -349,5 +369,6 @@ int main(void)
 	RUN(an_empty_stock_is_no_loss);
 	RUN(range_credit_is_kept);
 	RUN(one_fin_and_nothing_beyond);
+	RUN(old_bytes_change_nothing);
 	return 0;
 }

@@ -725,8 +725,10 @@ static void a_full_map(void)
 	CHECK(!next(1));
 	chunk = (struct chunk){ 3, 7 };
 	while (s->flight.count + 2 <= SEGMENTS_MAX) {
-		s->flight.at[s->flight.count].carriers = s->flight.count % 2 == 0 ? FLIGHT_BIT(0) : FLIGHT_BIT(2);
-		s->flight.at[s->flight.count].end = s->flight.at[s->flight.count - 1].end + 10;
+		struct flight_segment *last = &s->flight.at[s->flight.count];
+
+		last->carriers = s->flight.count % 2 == 0 ? FLIGHT_BIT(0) : FLIGHT_BIT(2);
+		last->end = last[-1].end + 10;
 		s->flight.count++;
 	}
 	scheduler_undo(s, &solo->path[0], &chunk);

@@ -479,6 +479,7 @@ static void a_path_that_comes_after_the_end_is_told(void)
 	solo_carry_all(solo);
 	CHECK(solo_take_type(solo, 1, FRAME_CLOSE, &frame));
 	CHECK_EQ(frame.payload[1], REASON_DONE);
+	CHECK_EQ(frame.payload[2] | frame.payload[3], 0);
 	CHECK(session_path_done(solo->s, &solo->path[1]));
 	solo_free(solo);
 }
@@ -493,6 +494,7 @@ static void leaps_of_ids(void)
 	for (unsigned i = 0; i < 8; i++) {
 		CHECK_EQ(add(&path, used[i]), 0);
 		session_remove_path(solo->s, &path, solo->now);
+		CHECK_EQ(add(&path, used[i]), -EEXIST);
 	}
 	for (unsigned i = 0; i < 5; i++)
 		CHECK_EQ(add(&path, refused[i]), -EEXIST);
@@ -523,13 +525,16 @@ static void a_path_begins(void)
 	CHECK_EQ(path.received_at, solo->now);
 	CHECK(session_next_writer(solo->s, solo->now) != NULL);
 	session_remove_path(solo->s, &path, solo->now);
+	CHECK_EQ(session_add_path(solo->s, &path, 79, 5, 0, solo->now), 0);
+	CHECK_EQ(path.health.srtt_ns, 100 * NS_PER_MS);
+	session_remove_path(solo->s, &path, solo->now);
 	CHECK_EQ(session_add_path(solo->s, &path, 78, 5, 1, solo->now), 0);
 	CHECK_EQ(path.health.srtt_ns, NS_PER_US);
 	session_remove_path(solo->s, &path, solo->now);
 	solo_free(solo);
 }
 
-/* Probes of a quiet path: after half a second, again, one, two, four, eight, then the interval; anew after data. */
+/* Probes of a quiet path: half a second, twice; one, two, four, eight; then the interval. Data begins it anew. */
 static void probes_grow_rare(void)
 {
 	static const unsigned waits_ms[] = { 500, 500, 1000, 2000, 4000, 8000, 10000, 10000 };
@@ -692,6 +697,39 @@ static void notes_have_a_limit(void)
 	solo_free(solo);
 }
 
+/* A path that was readmitted is proved by the first byte sent since, and by none before. */
+static void proved_by_one_byte(void)
+{
+	make_suspect();
+	pass(solo->path[0].health.dwell_ns);
+	prove(0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	health_sent(&solo->path[0].health, 1, true, solo->now);
+	prove(0, 1);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	prove(0, 0);
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	solo_free(solo);
+}
+
+/* A carrier at rest is asked, when the first answer is missed, whether its clock runs. */
+static void when_a_carrier_is_asked(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = 0 };
+	time_ns look_at;
+
+	begin(MODE_STRIPE, 1);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	look_at = health_look_at(&solo->path[0].health, solo->s->sender.floor_ns);
+	CHECK(look_at < health_due_at(&solo->path[0].health, solo->s->sender.floor_ns));
+	CHECK_EQ(session_deadline(solo->s, solo->now), look_at);
+	/* Asked too late it is asked soon, and not at once for ever. */
+	CHECK_EQ(session_deadline(solo->s, look_at), look_at + 5 * NS_PER_MS);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(ids_are_used_once);
@@ -724,5 +762,7 @@ int main(void)
 	RUN(who_may_testify);
 	RUN(without_any_path);
 	RUN(notes_have_a_limit);
+	RUN(proved_by_one_byte);
+	RUN(when_a_carrier_is_asked);
 	return 0;
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The budget: how large it is, what windows it gives, and when it is tight. */
+#include "driver/memory.h"
+
+#include "test.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static void size_of_the_budget(void)
+{
+	CHECK_EQ(memory_budget(8192 * MIB, NULL), 2048 * MIB);
+	CHECK_EQ(memory_budget(100 * MIB, NULL), 64 * MIB);
+	CHECK_EQ(memory_budget(0, NULL), 64 * MIB);
+	CHECK_EQ(memory_budget(8192 * MIB, "64M"), 64 * MIB);
+	CHECK_EQ(memory_budget(0, "3G"), 3072 * MIB);
+	CHECK_EQ(memory_budget(8192 * MIB, "63M"), 2048 * MIB);
+	CHECK_EQ(memory_budget(8192 * MIB, ""), 2048 * MIB);
+	CHECK_EQ(memory_budget(8192 * MIB, "much"), 2048 * MIB);
+	CHECK_EQ(memory_budget(UINT64_MAX, "999999999999G"), UINT64_MAX / 4);
+}
+
+static void windows(void)
+{
+	struct memory m;
+	uint64_t given[2000], sum = 0, last = UINT64_MAX;
+
+	memory_init(&m);
+	m.budget_bytes = 1024 * MIB;
+	for (unsigned i = 0; i < 2000; i++) {
+		given[i] = memory_promise(&m, 8 * MIB);
+		CHECK(given[i] >= MEMORY_SHARE_BYTES && given[i] <= 8 * MIB && given[i] <= last);
+		last = given[i];
+		sum += given[i];
+		CHECK_EQ(m.promised_bytes, sum);
+		CHECK(sum <= 512 * MIB + (i + 1) * (uint64_t)MEMORY_SHARE_BYTES);
+	}
+	CHECK_EQ(given[50], 8 * MIB);
+	CHECK_EQ(last, MEMORY_SHARE_BYTES);
+	for (unsigned i = 0; i < 2000; i++)
+		memory_withdraw(&m, given[i]);
+	/* As at first; one that wants little gets what it wants; one that wants all leaves most. */
+	CHECK_EQ(memory_promise(&m, 8 * MIB), 8 * MIB);
+	CHECK_EQ(memory_promise(&m, MEMORY_SHARE_BYTES), MEMORY_SHARE_BYTES);
+	memory_withdraw(&m, m.promised_bytes);
+	CHECK_EQ(memory_promise(&m, 1024 * MIB), 64 * MIB);
+	memory_withdraw(&m, 64 * MIB);
+	memory_fini(&m);
+}
+
+static void tight(void)
+{
+	void *blocks[512];
+	struct memory m;
+
+	memory_init(&m);
+	m.budget_bytes = 64 * MIB;
+	for (unsigned i = 0; i < 512; i++) {
+		CHECK(!memory_tight(&m));
+		blocks[i] = memory_take(&m);
+		CHECK(blocks[i]);
+	}
+	CHECK(memory_tight(&m));
+	memory_give(&m, blocks[0]);
+	CHECK(!memory_tight(&m));
+	for (unsigned i = 1; i < 512; i++)
+		memory_give(&m, blocks[i]);
+	memory_fini(&m);
+}
+
+int main(void)
+{
+	RUN(size_of_the_budget);
+	RUN(windows);
+	RUN(tight);
+	return 0;
+}
