@@ -185,6 +185,7 @@ static void a_finished_session_is_not_reset(void)
 	session_reset(s, REASON_ABORTED, solo->now);
 	CHECK_EQ(session_state(s), SESSION_CLOSED);
 	CHECK_EQ(session_reason(s), REASON_NONE);
+	CHECK_EQ(session_deadline(s, solo->now), TIME_NEVER);
 	session_reset(s, REASON_ABORTED, solo->now);
 	CHECK_EQ(session_state(s), SESSION_CLOSED);
 	solo_free(solo);
