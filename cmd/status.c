@@ -261,7 +261,7 @@ static void print_listener(const json_t *listener)
 		       strerror((int)error));
 }
 
-static void print_answers(const json_t *answers)
+static void print_answers(const json_t *answers, bool asked)
 {
 	size_t i, j;
 	json_t *process, *session;
@@ -275,7 +275,7 @@ static void print_answers(const json_t *answers)
 		json_array_foreach(listeners, j, session) print_listener(session);
 		json_array_foreach(sessions, j, session) print_session(session);
 	}
-	if (json_array_size(answers) == 0)
+	if (json_array_size(answers) == 0 && !asked)
 		printf("No process of this user uses hawser.\n");
 }
 
@@ -285,13 +285,42 @@ static int show(struct status *status)
 		json_dumpf(status->answers, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
 		putchar('\n');
 	} else {
-		print_answers(status->answers);
+		print_answers(status->answers, status->wanted_count > 0);
 	}
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		complain(&status->common, "writing standard output: %s", strerror(errno));
 		return STATUS_FAILED;
 	}
 	return status->failed ? STATUS_FAILED : STATUS_FINE;
+}
+
+static bool wanted_are_numbers(struct status *status)
+{
+	for (int i = 0; i < status->wanted_count; i++) {
+		const char *text = status->wanted[i];
+		if (*text == '\0' || text[strspn(text, "0123456789")] != '\0') {
+			complain(&status->common, "%s: not a process id", text);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* A process that was asked for and is not there is no success. */
+static void miss_wanted(struct status *status)
+{
+	for (int i = 0; i < status->wanted_count; i++) {
+		bool found = false;
+		size_t j;
+		json_t *process;
+		json_array_foreach(status->answers, j, process) found |=
+			json_integer_value(json_object_get(process, "pid")) ==
+			strtoll(status->wanted[i], NULL, 10);
+		if (found)
+			continue;
+		complain(&status->common, "no process %s of this user uses hawser", status->wanted[i]);
+		status->failed = true;
+	}
 }
 
 int status_run(int argc, char **argv)
@@ -310,8 +339,11 @@ int status_run(int argc, char **argv)
 	status.wanted = argv + optind;
 	status.wanted_count = argc - optind;
 	status.answers = json_array();
+	if (result == STATUS_FINE && !helped && !wanted_are_numbers(&status))
+		result = STATUS_USAGE;
 	if (result == STATUS_FINE && !helped) {
 		look_everywhere(&status);
+		miss_wanted(&status);
 		result = show(&status);
 	}
 	json_decref(status.answers);

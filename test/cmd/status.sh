@@ -57,5 +57,9 @@ assert any(p["state"] == "down" and "refused" in p["reason"] for s in sessions f
 PYTHON
 kill $server $client
 wait 2> /dev/null
-"$hawser" status $server $client > "$work/table" || fail "dead processes are an error: $(cat "$work/table")"
-grep -q '^No process of this user uses hawser' "$work/table" || fail "the dead are listed"
+"$hawser" status $server $client > "$work/table" 2> "$work/said"
+[ $? = 1 ] || fail "dead processes were asked for, and found"
+[ ! -s "$work/table" ] || fail "the dead are listed: $(cat "$work/table")"
+grep -q "no process $server of this user" "$work/said" || fail "no word of the dead: $(cat "$work/said")"
+"$hawser" status foo 2> "$work/said"
+[ $? = 2 ] || fail "foo is a process id"
