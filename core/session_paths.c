@@ -175,13 +175,13 @@ void session_path_lost(struct session *s, struct path *p, enum reason reason, bo
 		return;
 	health_move(&p->health, HEALTH_DOWN, now);
 	p->lost_reason = (uint16_t)reason;
-	/* A wish that was not told yet is told on the next path. */
-	for (unsigned i = 0; i < p->out.notes_count; i++)
-		if (p->out.notes[i].bytes[0] == FRAME_MODE)
-			s->mode_wished = true;
 	p->roomy = false;
 	(void)flight_clear(&s->sender.flight, 0, UINT64_MAX, FLIGHT_BIT(p->slot));
 	note_pathless(s, ended, now);
+	/* A wish that no path has told, nor can tell now, is told on the next. */
+	for (unsigned i = 0; s->pathless_at != TIME_NEVER && i < p->out.notes_count; i++)
+		if (p->out.notes[i].bytes[0] == FRAME_MODE)
+			s->mode_wished = true;
 	acknowledge_everywhere(s, now);
 }
 
