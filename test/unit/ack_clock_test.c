@@ -107,11 +107,14 @@ static void a_long_silence_is_not_usual(void)
 	now += 10 * NS_PER_S;
 	ack_clock_report(&clock_, &report, now, now);
 	healed_at = now;
+	report.delivered++;
+	report.ack_age_ns = 0;
+	ack_clock_report(&clock_, &report, now, now);
+	CHECK(ack_clock_stops_at(&clock_, FLOOR) > now + 40 * MS);
 	/* Asked only when the clock would have stopped, as a busy session does. */
 	while (now < healed_at + 60 * NS_PER_S && ack_clock_stops_at(&clock_, FLOOR) > now + 40 * MS) {
 		now = ack_clock_stops_at(&clock_, FLOOR);
 		report.delivered++;
-		report.ack_age_ns = 0;
 		ack_clock_report(&clock_, &report, now, now);
 	}
 	CHECK(now < healed_at + 10 * NS_PER_S);
