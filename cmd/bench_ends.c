@@ -123,10 +123,7 @@ int bench_serve(const struct bench_settings *settings)
 	int fd = channel_listen(common, &settings->channel, settings->address);
 	if (fd < 0)
 		return STATUS_FAILED;
-	fprintf(stderr, "hawser: bench: listening on port %u (%s)%s\n",
-		channel_listening_port(&settings->channel, fd),
-		channel_kind_text(settings->channel.kind),
-		settings->channel.kind == CHANNEL_HAWSER ? common_loopback_note(common) : "");
+	channel_tell_listening(common, &settings->channel, settings->address, fd);
 	for (unsigned failures = 0; failures < ACCEPT_FAILURES_MAX;) {
 		struct channel channel;
 		if (channel_accept(&channel, common, &settings->channel, fd) < 0) {

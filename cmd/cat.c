@@ -233,9 +233,7 @@ static int open_channel(struct cat *cat)
 	int fd = channel_listen(&cat->common, &settings, cat->address);
 	if (fd < 0)
 		return -1;
-	if (cat->progress)
-		fprintf(stderr, "hawser: cat: listening on port %u%s\n",
-			channel_listening_port(&settings, fd), common_loopback_note(&cat->common));
+	channel_tell_listening(&cat->common, &settings, cat->address, fd);
 	int accepted = channel_accept(&cat->channel, &cat->common, &settings, fd);
 	close(fd);
 	return accepted;

@@ -109,6 +109,24 @@ int channel_accept(struct channel *channel, const struct common *common,
 	return channel_opened(channel);
 }
 
+void channel_tell_listening(const struct common *common, const struct channel_settings *settings,
+			    const char *address, int listening_fd)
+{
+	const char *colon = strrchr(address, ':');
+	bool loopback = settings->kind == CHANNEL_HAWSER && !common->insecure && colon == NULL;
+	const char *where = loopback ? "loopback" : "every address";
+	int length = (int)strlen(where);
+	if (colon != NULL) {
+		where = address;
+		length = (int)(colon - address);
+	}
+	fprintf(stderr, "hawser: %s: listening on %.*s, port %u", common->name, length, where,
+		channel_listening_port(settings, listening_fd));
+	if (settings->kind != CHANNEL_HAWSER)
+		fprintf(stderr, " (%s)", channel_kind_text(settings->kind));
+	fputs(loopback ? "; --insecure lets other hosts in\n" : "\n", stderr);
+}
+
 unsigned channel_listening_port(const struct channel_settings *settings, int listening_fd)
 {
 	if (settings->kind != CHANNEL_HAWSER)

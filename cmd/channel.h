@@ -50,6 +50,9 @@ int channel_listen(const struct common *common, const struct channel_settings *s
 int channel_accept(struct channel *channel, const struct common *common,
 		   const struct channel_settings *settings, int listening_fd);
 unsigned channel_listening_port(const struct channel_settings *settings, int listening_fd);
+/* On standard error, for people: where, on which port, and whether other hosts are let in. */
+void channel_tell_listening(const struct common *common, const struct channel_settings *settings,
+			    const char *address, int listening_fd);
 
 /* Streams. send takes all of it: 0 or -1. recv gives what is there, 0 at the end, or -1. */
 int channel_send(struct channel *channel, const void *data, size_t length);

@@ -53,11 +53,6 @@ static enum common_taken take_pair(struct common *common, const char *pair)
 	return set == 0 ? COMMON_TAKEN : COMMON_WRONG;
 }
 
-const char *common_loopback_note(const struct common *common)
-{
-	return common->insecure ? "" : ", on this host only; --insecure lets others in";
-}
-
 enum common_taken common_take(struct common *common, int option, const char *value)
 {
 	switch (option) {

@@ -57,9 +57,6 @@ struct common {
 	bool insecure;
 };
 
-/* Behind "listening on port N": a newcomer's first two hosts fail without knowing this. */
-const char *common_loopback_note(const struct common *common);
-
 /* Returns -1, after an error message, when there is no memory. */
 int common_init(struct common *common, const char *name, const char *help);
 void common_fini(struct common *common);

@@ -14,7 +14,7 @@ enum reason {
 	REASON_PEER_VANISHED = 2,               /* orphan timeout */
 	REASON_RESUME_TIMEOUT = 3,
 	REASON_REFUSED_EVERYWHERE = 4,
-	REASON_PROTOCOL_ERROR = 5,
+	REASON_PROTOCOL_ERROR = 5,              /* in CLOSE too: of a handshake */
 	REASON_OUT_OF_MEMORY = 6,
 	REASON_PROCESS_EXITS = 7,
 

@@ -71,12 +71,23 @@ void race_free(struct dialler *d)
 	d->race = NULL;
 }
 
+/* Whether the words begin with the name, or with the host of it: then nobody needs to hear it twice. */
+static bool begins_with_host(const char *words, const char *name)
+{
+	const char *colon = strstr(words, ": ");
+	size_t host = colon ? (size_t)(colon - words) : strlen(words);
+	size_t length = strlen(name);
+
+	return strncmp(words, name, host < length ? host : length) == 0;
+}
+
 /* The dial came to nothing. The dialler is gone afterwards. */
 static void give_up(struct dialler *d, const struct failure *why)
 {
-	struct failure failure;
+	struct failure failure = *why;
 
-	failure_set(&failure, why->error, "%s: %s", d->name, why->text);
+	if (!begins_with_host(why->text, d->name))
+		failure_set(&failure, why->error, "%s: %s", d->name, why->text);
 	endpoint_fail(d->endpoint, REASON_NONE, &failure);
 }
 

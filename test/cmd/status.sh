@@ -17,7 +17,7 @@ fail()
 }
 
 # One address answers, the other refuses.
-"$hawser" cat -l -P 127.0.0.1:0 < <(sleep 60 2> /dev/null) > "$work/out" 2> "$work/server" &
+"$hawser" cat -l 127.0.0.1:0 < <(sleep 60 2> /dev/null) > "$work/out" 2> "$work/server" &
 server=$!
 for _ in $(seq 100); do
 	port=$(sed -n 's/.*port \([0-9]*\).*/\1/p' "$work/server")

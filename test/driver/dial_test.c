@@ -73,6 +73,25 @@ static void refused(void)
 	expect_failure(dialf(NULL, "127.0.0.1,127.0.0.2:%u", port), ECONNREFUSED, "127.0.0.2:");
 }
 
+/* hawser_reason tells of the last failure; the host is in it once. */
+static void expect_once(const char *host)
+{
+	char why[400];
+	const char *first;
+
+	CHECK(hawser_reason(-1, why, sizeof why) > 0);
+	first = strstr(why, host);
+	CHECK(first && !strstr(first + 1, host));
+}
+
+static void an_error_names_the_host_once(void)
+{
+	CHECK(dialf(NULL, "127.0.0.1:%u", free_port()) < 0);
+	expect_once("127.0.0.1");
+	CHECK(hawser_dial("no..name:7000", NULL) < 0);
+	expect_once("no..name");
+}
+
 static void bad_addresses(void)
 {
 	expect_failure(hawser_dial("", NULL), EINVAL, "host");
@@ -268,6 +287,7 @@ int main(int argc, char **argv)
 	RUN(plain);
 	RUN(two_paths);
 	RUN(refused);
+	RUN(an_error_names_the_host_once);
 	RUN(bad_addresses);
 	RUN(insecure_is_a_word);
 	RUN(dead_first_address);
