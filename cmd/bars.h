@@ -4,8 +4,8 @@
  * rewritten in place; elsewhere plain lines are added, once a second.
  *
  *   converge   62 %  124 MB of 200 MB   71.2 MB/s
- *     net1  active   ==============------  47.8 MB/s  rtt 1.2 ms
- *     net2  suspect  ---                    0.0 MB/s  rtt 8.1 ms (1.2 s ago)  no acknowledgement
+ *     net1  active   [==============------]  47.8 MB/s  rtt 1.2 ms
+ *     net2  suspect  [--------------------]   0.0 MB/s  rtt 8.1 ms (1.2 s ago)  no acknowledgement
  */
 #ifndef HAWSER_CMD_BARS_H
 #define HAWSER_CMD_BARS_H
@@ -22,7 +22,8 @@ struct bars {
 	unsigned wide;     /* columns of the terminal */
 	uint64_t shown_ns; /* when they were last shown; 0: never */
 	uint64_t done;     /* bytes at that time */
-	uint64_t first_ns; /* when they were first shown */
+	uint64_t noted;    /* bytes at the last look */
+	uint64_t first_ns; /* when it began */
 	uint64_t moved_ns; /* when more was last seen to be done */
 	double best_per_s; /* the fastest any path was: a full bar */
 	double per_s;      /* of all, smoothed */
@@ -38,12 +39,12 @@ struct bars {
 void bars_init(struct bars *bars, const struct channel *channel);
 
 /*
- * Shows, unless it is too early for that, what was done of total bytes (0: not known). headline
- * says what is going on.
+ * Shows, unless it is too early for that or all is done, what was done of total bytes (0: not
+ * known). headline says what is going on.
  */
 void bars_show(struct bars *bars, const char *headline, uint64_t done, uint64_t total);
 
-/* Shows once more, now with the mean rates, and leaves the lines standing. */
+/* Shows once more, now mean rates and what each path carried, and leaves the lines standing. */
 void bars_end(struct bars *bars, const char *headline, uint64_t done, uint64_t total);
 
 #endif

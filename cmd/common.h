@@ -61,6 +61,9 @@ struct common {
 int common_init(struct common *common, const char *name, const char *help);
 void common_fini(struct common *common);
 
+/* A path that is not up has no id. */
+#define PATH_ID_NONE 65535u
+
 enum common_taken { COMMON_TAKEN, COMMON_HELPED, COMMON_WRONG };
 
 /* Takes what getopt_long returned when the subcommand itself does not know it. */

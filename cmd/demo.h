@@ -73,6 +73,9 @@ int demo_alone(struct demo *demo);
 int demo_relay(const struct common *common, const char *address, const uint16_t ports[2],
 	       uint64_t bytes_per_s);
 
+/* What people call it. */
+const char *demo_run_text(const struct demo_run *run);
+
 /* The table; and the picture by gnuplot, -1 after a message when there is none. */
 int demo_table(const struct demo *demo);
 int demo_plot(const struct demo *demo);

@@ -112,7 +112,7 @@ static uint64_t delivered(const struct sending *sending)
 static void headline(const struct sending *sending, char *text, size_t size)
 {
 	bool is_cut = sending->cut_ns != 0 && sending->heal_ns == 0;
-	snprintf(text, size, "%s%s", sending->run->name, is_cut ? " CUT" : "");
+	snprintf(text, size, "%s%s", demo_run_text(sending->run), is_cut ? " CUT" : "");
 }
 
 static void watch(struct sending *sending)
@@ -140,12 +140,10 @@ static void watch(struct sending *sending)
 			limit_ns = UINT64_MAX;
 		}
 		headline(sending, text, sizeof text);
-		if (done < demo->bytes)
-			bars_show(&bars, text, done, demo->bytes);
+		bars_show(&bars, text, done, demo->bytes);
 		nanosleep(&pause, NULL);
 	}
-	headline(sending, text, sizeof text);
-	bars_end(&bars, text, delivered(sending), demo->bytes);
+	bars_end(&bars, demo_run_text(sending->run), delivered(sending), demo->bytes);
 }
 
 static double on_timeline(const struct sending *sending, uint64_t ns)

@@ -18,7 +18,7 @@ static const char *outcome_text(const struct demo_run *run)
 	return run->cut_s >= 0 ? "intact, SHA-256 matches" : "intact; ended before the cut";
 }
 
-static const char *name_text(const struct demo_run *run)
+const char *demo_run_text(const struct demo_run *run)
 {
 	return run->kind == CHANNEL_TCP ? "plain TCP" : run->name;
 }
@@ -27,13 +27,13 @@ static void print_run(const struct demo_run *run)
 {
 	char duplicates[32] = "-";
 	if (!run->arrived) {
-		printf("%-10s %8s %8s %14s %12s  %s\n", name_text(run), "-", "-", "-", "-",
+		printf("%-10s %8s %8s %14s %12s  %s\n", demo_run_text(run), "-", "-", "-", "-",
 		       outcome_text(run));
 		return;
 	}
 	if (run->kind == CHANNEL_HAWSER)
 		bytes_text(duplicates, sizeof duplicates, (double)run->duplicate_bytes);
-	printf("%-10s %8.2f %8.1f %11.1f ms %12s  %s\n", name_text(run), run->seconds,
+	printf("%-10s %8.2f %8.1f %11.1f ms %12s  %s\n", demo_run_text(run), run->seconds,
 	       run->seconds > 0 ? (double)run->bytes / run->seconds / 1e6 : 0,
 	       (double)run->longest_gap_us / 1e3, duplicates, outcome_text(run));
 }

@@ -22,7 +22,6 @@
 #define PACKET_BYTES  ((size_t)1 << 18)
 #define PROCESSES_MAX 4096u
 #define ANSWER_S      2
-#define PATH_ID_NONE  65535u /* a path that is not up has no id */
 
 static const char help_text[] =
 	"Usage: hawser status [--json] [PID...]\n"

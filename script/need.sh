@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced: need COMMAND-OR-FILE=PACKAGE... installs from the distribution what is missing, and says
 # first what that is. Without root it uses sudo, or says what to install and fails.
+# set_up DIRECTORY MESON-OPTION... makes a build directory inside the sources, if it is not there;
+# bring_up_to_date DIRECTORY [TARGET...] builds in one. All say on standard error what they do.
 
 need()
 {
@@ -26,12 +28,36 @@ need()
 		}
 		run=sudo
 	fi
-	echo "Installing from the distribution:$missing"
+	echo "Installing from the distribution:$missing" >&2
 	# shellcheck disable=SC2086
 	{
 		$run apt-get update -qq &&
 		$run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing 2>&1
 	} > /dev/null || { echo "Could not install:$missing" >&2; return 1; }
+}
+
+set_up()
+{
+	directory=$1
+	shift
+	[ ! -f "$directory/build.ninja" ] || return 0
+	echo "Setting up $directory" >&2
+	said=$(meson setup "$directory" "${directory%/*}" "$@" 2>&1) || { echo "$said" >&2; return 1; }
+}
+
+bring_up_to_date()
+{
+	set_up "$1" || return 1
+	directory=$1
+	shift
+	steps=$(ninja -C "$directory" -n "$@" | grep -c '^\[' || :)
+	[ "$steps" -gt 0 ] || return 0
+	echo "Building in $directory: $steps steps" >&2
+	if [ -t 2 ]; then
+		ninja -C "$directory" "$@" >&2
+	else
+		ninja -C "$directory" --quiet "$@" >&2
+	fi
 }
 
 # Lists for need.

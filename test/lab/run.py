@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 
@@ -119,6 +120,13 @@ def duplicate_percent(result):
     return 100 * copies / written if written else 0
 
 
+COLUMNS = """\
+gap a>b, p99 (ms)  b's longest wait for the next byte from the fault on; what 99 % of its waits were shorter than
+gap b>a, p99 (ms)  the same of a, to whom 1 KB comes every 10 ms (--reverse: to b, and the bulk to a)
+copies             bytes sent again, on another path, beside 100 % written
+flowing (ms)       from healing until bytes flow both ways
+back (ms)          from healing until both networks carry (mode backup: stand by)
+reset (ms)         from the fault until the program is told ECONNRESET, where nothing else can come"""
 HEADING = (f"{'':7} {'scenario':18} {'mode':10} {'gap a>b ms':>10} {'p99':>7} {'gap b>a ms':>10} "
            f"{'p99':>7} {'copies':>7} {'flowing':>8} {'back':>8} {'reset':>8} {'took s':>7}")
 
@@ -175,18 +183,31 @@ def count_results(results):
             for word in ("pass", "fail", "skipped")}
 
 
+PREFACE = """\
+several cases at a time. Host a dials and sends a stream as fast as it goes, host b listens
+and sends 1 KB every 10 ms; every byte is checked where it arrives. Two networks of 10 Mb/s
+and 10 ms one way where nothing else is said. The times are what this machine showed; only
+the content, and that bytes flow again within 30 s of healing, decide whether a case passes.
+
+A table for each time that was taken, a column for each mode; milliseconds, from 10 s on
+seconds. "-": nothing to measure, since the streams had ended by then.
+"""
+
+
+def paragraph(text):
+    return textwrap.fill(text.rstrip(), 100, break_long_words=False, break_on_hyphens=False)
+
+
 def markdown(results, note):
     count = count_results(results)
     print("# The fault lab's figures\n")
     print(f"Made by `script/lab --markdown` on {datetime.date.today()}: {describe_machine()},")
-    print("several cases at a time. Host a dials and sends a stream as fast as it goes, host b listens")
-    print("and sends 1 KB every 10 ms; every byte is checked where it arrives. Two networks of 10 Mb/s")
-    print("and 10 ms one way where nothing else is said. The times are what this machine showed; only")
-    print("the content, and that bytes flow again within 30 s of healing, decide whether a case passes.\n")
-    print(f"{count['pass']} passed, {count['fail']} failed, {count['skipped']} skipped. {note}".rstrip())
+    print(PREFACE)
+    print(paragraph(f"{count['pass']} passed, {count['fail']} failed, {count['skipped']} skipped. {note}"))
     for result in results:
         if result["result"] != "pass":
-            print(f"\n- {result['scenario']}, `{result['mode']}`: {result['result']}: {result['why']}")
+            print("\n" + paragraph(f"- {result['scenario']}, `{result['mode']}`: {result['result']}: "
+                                   f"{result['why']}"))
 
     def gap(way, name):
         return lambda result: result[way][name] if way in result else None
@@ -302,7 +323,10 @@ def choose(arguments):
 
 def main():
     arguments = parse_arguments()
+    if arguments.list or arguments.earlier:
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # nothing runs that would want cleaning up
     if arguments.list:
+        print(f"{'scenario':18} {'long':>6} {'short':>4} {'expected':10} what happens")
         for scenario in scenarios():
             short = f"{scenario.short_seconds:4}" if scenario.short_seconds else "   -"
             print(f"{scenario.name:18} {scenario.seconds:4} s {short} {scenario.expected:10}",
@@ -314,7 +338,7 @@ def main():
         if arguments.markdown:
             markdown(results, arguments.note)
         else:
-            print("\n".join([HEADING] + [row(result) for result in results]))
+            print("\n".join([COLUMNS, "", HEADING] + [row(result) for result in results]))
         return 0
     cases = choose(arguments)
     if not cases:
@@ -331,8 +355,8 @@ def main():
             print(json.dumps(result), flush=True)
 
     logs = tempfile.mkdtemp(prefix="hawser-lab-logs.")
-    print(f"{len(cases)} cases, {arguments.jobs} at a time; logs in {logs}\n{HEADING}",
-          file=people, flush=True)
+    print(f"{len(cases)} cases, {arguments.jobs} at a time\n\n{COLUMNS}\n\n{HEADING}", file=people,
+          flush=True)
     runner = Runner(cases, arguments.jobs, logs, tell)
 
     def interrupted(number, frame):
@@ -355,6 +379,7 @@ def main():
     print(f"{count['pass']} passed, {count['fail']} failed, {count['skipped']} skipped, "
           f"{time.monotonic() - runner.began:.0f} s", file=people)
     if count["fail"] or len(results) != len(cases):
+        print(f"logs of the cases: {logs}", file=people)
         return 1
     shutil.rmtree(logs)
     return 77 if count["pass"] == 0 else 0

@@ -18,11 +18,18 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 
 from mutants import mutated
 
 FLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-fPIC', '-w']
 QUICK_S, LONGEST_WALL_S, MEMORY_BYTES = 1, 300, 2 << 30
+
+
+def tell(text):
+    """What goes on, for who waits at a terminal; the next line takes its place."""
+    if sys.stderr.isatty():
+        print('\r\033[K' + text, end='', file=sys.stderr, flush=True)
 
 
 def run(command, **more):
@@ -74,6 +81,7 @@ class Bench:
             os.makedirs(self.path(name), exist_ok=True)
         self.files = sorted('core/' + os.path.basename(f) for f in glob.glob(self.tree + '/core/*.c'))
         for file in self.files:
+            tell('building ' + file)
             if not self.compile(open(os.path.join(self.tree, file)).read(), self.object(file)):
                 raise SystemExit(file + ' does not compile')
         self.link([self.object(f) for f in self.files], self.path('base', 'libcore.so'))
@@ -96,6 +104,7 @@ class Bench:
         stamp, now = self.path('bin', name + '.stamp'), digest(*sources, *sorted(headers))
         if os.path.exists(stamp) and open(stamp).read() == now:
             return
+        tell('building ' + name)
         must([self.cc, '-std=gnu11', '-D_GNU_SOURCE', '-I' + self.tree, '-iquote', self.tree + '/sim',
               *sources, *flags, '-o', self.path('bin', name)])
         with open(stamp, 'w') as file:
@@ -146,6 +155,7 @@ class Bench:
                 self.seconds = known['seconds']
                 return
         for name in self.tests + (['sim'] if self.worlds > 0 else []):
+            tell('timing without a mutant: ' + name)
             start = resource.getrusage(resource.RUSAGE_CHILDREN)
             how = self.fails(name, self.path('base'), LONGEST_WALL_S)
             end = resource.getrusage(resource.RUSAGE_CHILDREN)
