@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stretches of mode converge: the stream cut into blocks (a message, or so many bytes), on each of
+ * The stretches of mode converge: the stream cut into pieces (a message, or so many bytes), on each of
  * which the paths work from opposite ends. Once every byte of a stretch has been sent for the first
  * time it gets a completion time from evidence; past that it is overdue, and its second copies go
  * before the first copies of later stretches. (Our reading of "efficient duplication" in Mohamed,
