@@ -14,18 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/carrier_report.h"
 #include "core/limits.h"
-
-/* What a carrier says of its own network, nothing kernel-specific. */
-struct carrier_report {
-	bool known;
-	bool waiting;                   /* bytes are under way that the carrier's peer has not acknowledged */
-	uint32_t unsent_bytes;          /* taken from us, not yet sent */
-	uint64_t acked_bytes;           /* acknowledged by the carrier's peer, ever */
-	uint64_t delivered;             /* any count that grows with each news of delivery, also out of order */
-	time_ns ack_age_ns;             /* since the carrier last heard from its peer; < 0: unknown */
-	time_ns rtt_ns;                 /* the carrier's own estimate; 0: unknown */
-};
 
 struct ack_clock {
 	bool running;                   /* something was under way at the last report */

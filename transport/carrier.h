@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#include "core/path.h"
+#include "core/carrier_report.h"
 
 enum carrier_kind { CARRIER_TCP = 1 };
 
