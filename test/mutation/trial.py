@@ -85,7 +85,7 @@ class Bench:
             if not self.compile(open(os.path.join(self.tree, file)).read(), self.object(file)):
                 raise SystemExit(file + ' does not compile')
         self.link([self.object(f) for f in self.files], self.path('base', 'libcore.so'))
-        common = [self.tree + '/test/' + n for n in ('handshake_pair.c', 'solo.c', 'world.c')]
+        common = sorted(glob.glob(self.tree + '/test/*.c'))
         headers = glob.glob(self.tree + '/*/*.h')
         self.program('common.o', common, headers, ['-O1', '-w', '-r'])
         rest = ['-w', '-L' + self.path('base'), '-lcore']

@@ -8,24 +8,12 @@
  *   chaos_test [SEED [COUNT]]
  */
 #include "core/session_internal.h"
+#include "test/random.h"
 #include "test/test.h"
 #include "test/world.h"
 
-static uint64_t seed, random_state;
+static uint64_t seed;
 static bool verbose;
-
-static uint64_t random_below(uint64_t limit)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return (random_state >> 8) % limit;
-}
-
-static bool one_in(unsigned count)
-{
-	return random_below(count) == 0;
-}
 
 static void say(const struct world *w, const char *what, unsigned which, uint64_t value)
 {
@@ -223,7 +211,7 @@ static void run(uint64_t number)
 	time_ns healed_at;
 
 	seed = number;
-	random_state = number * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	random_begin(number);
 	w = random_world();
 	for (unsigned i = 0; i < 2; i++)
 		w->host[i].to_write = random_below(one_in(2) ? 4000000 : 30000);

@@ -8,98 +8,26 @@
 #include <errno.h>
 
 #include "core/bytes.h"
+#include "test/any_frame.h"
 #include "test/test.h"
 
 #define FRAME_MAX (FRAME_HEADER_BYTES + CONTROL_PAYLOAD_MAX)
 
-union frame {
-	struct frame_hello hello;
-	struct frame_join join;
-	struct frame_accept accept;
-	struct frame_confirm confirm;
-	struct frame_ack ack;
-	struct frame_ping ping;
-	struct frame_pong pong;
-	struct frame_mode mode;
-	struct frame_reset reset;
-	struct frame_close close;
-};
-
 struct sample {
 	enum frame_type type;
-	union frame frame;
+	union any_frame frame;
 };
-
-static size_t encode(uint8_t *out, size_t capacity, enum frame_type type, const union frame *frame)
-{
-	switch (type) {
-	case FRAME_HELLO:
-		return frame_hello_encode(out, capacity, &frame->hello);
-	case FRAME_JOIN:
-		return frame_join_encode(out, capacity, &frame->join);
-	case FRAME_ACCEPT:
-		return frame_accept_encode(out, capacity, &frame->accept);
-	case FRAME_CONFIRM:
-		return frame_confirm_encode(out, capacity, &frame->confirm);
-	case FRAME_ACK:
-		return frame_ack_encode(out, capacity, &frame->ack);
-	case FRAME_PING:
-		return frame_ping_encode(out, capacity, &frame->ping);
-	case FRAME_PONG:
-		return frame_pong_encode(out, capacity, &frame->pong);
-	case FRAME_MODE:
-		return frame_mode_encode(out, capacity, &frame->mode);
-	case FRAME_RESET:
-		return frame_reset_encode(out, capacity, &frame->reset);
-	case FRAME_CLOSE:
-		return frame_close_encode(out, capacity, &frame->close);
-	case FRAME_DATA:
-		break;
-	}
-	CHECK(!"control frames only");
-	return 0;
-}
-
-static int decode(enum frame_type type, const uint8_t *payload, size_t length, union frame *frame)
-{
-	switch (type) {
-	case FRAME_HELLO:
-		return frame_hello_decode(payload, length, &frame->hello);
-	case FRAME_JOIN:
-		return frame_join_decode(payload, length, &frame->join);
-	case FRAME_ACCEPT:
-		return frame_accept_decode(payload, length, &frame->accept);
-	case FRAME_CONFIRM:
-		return frame_confirm_decode(payload, length, &frame->confirm);
-	case FRAME_ACK:
-		return frame_ack_decode(payload, length, &frame->ack);
-	case FRAME_PING:
-		return frame_ping_decode(payload, length, &frame->ping);
-	case FRAME_PONG:
-		return frame_pong_decode(payload, length, &frame->pong);
-	case FRAME_MODE:
-		return frame_mode_decode(payload, length, &frame->mode);
-	case FRAME_RESET:
-		return frame_reset_decode(payload, length, &frame->reset);
-	case FRAME_CLOSE:
-		return frame_close_decode(payload, length, &frame->close);
-	case FRAME_DATA:
-		break;
-	}
-	CHECK(!"control frames only");
-	return 0;
-}
 
 /* Decodes from memory of exactly that length, so that a sanitizer sees any reading beyond it. */
 static int decode_exact(enum frame_type type, const uint8_t *payload, size_t length,
-			union frame *frame)
+			union any_frame *frame)
 {
 	uint8_t *copy = malloc(length ? length : 1);
 	int result;
 
 	CHECK(copy);
 	memcpy(copy, payload, length);
-	result = decode(type, copy, length, frame);
+	result = any_frame_decode(type, copy, length, frame);
 	free(copy);
 	return result;
 }
@@ -231,33 +159,33 @@ static void layouts(void)
 	uint8_t out[FRAME_MAX];
 
 	samples(list);
-	CHECK_EQ(encode(out, sizeof out, FRAME_HELLO, &list[0].frame), 100);
+	CHECK_EQ(any_frame_encode(FRAME_HELLO, out, sizeof out, &list[0].frame), 100);
 	CHECK_MEM(out, "\1\0\0\0\0\0\0\x5c", 8);
 	CHECK_EQ(out[8], 1);
 	CHECK_EQ(out[8 + FRAME_HELLO_SECRET_AT], 0x40);
 	CHECK_EQ(out[56], 0x80);
 	CHECK_MEM(out + 72, hello_tail, sizeof hello_tail);
-	CHECK_EQ(encode(out, sizeof out, FRAME_JOIN, &list[1].frame), 48);
+	CHECK_EQ(any_frame_encode(FRAME_JOIN, out, sizeof out, &list[1].frame), 48);
 	CHECK_MEM(out, "\2\0\0\0\0\0\0\x28", 8);
 	CHECK_EQ(out[24], 0x90);
 	CHECK_MEM(out + 40, join_tail, sizeof join_tail);
-	CHECK_EQ(encode(out, sizeof out, FRAME_ACCEPT, &list[3].frame), 72);
+	CHECK_EQ(any_frame_encode(FRAME_ACCEPT, out, sizeof out, &list[3].frame), 72);
 	CHECK_MEM(out, "\3\0\0\0\0\0\0\x40\xa0", 9);
 	CHECK_EQ(out[8 + FRAME_ACCEPT_MAC_AT], 0xc0);
 	CHECK_MEM(out + 56, accept_tail, sizeof accept_tail);
-	CHECK_EQ(encode(out, sizeof out, FRAME_CONFIRM, &list[4].frame), 40);
+	CHECK_EQ(any_frame_encode(FRAME_CONFIRM, out, sizeof out, &list[4].frame), 40);
 	CHECK_MEM(out, "\4\0\0\0\0\0\0\x20\xd0\xd1", 10);
-	CHECK_EQ(encode(out, sizeof out, FRAME_ACK, &list[7].frame), sizeof ack);
+	CHECK_EQ(any_frame_encode(FRAME_ACK, out, sizeof out, &list[7].frame), sizeof ack);
 	CHECK_MEM(out, ack, sizeof ack);
-	CHECK_EQ(encode(out, sizeof out, FRAME_PING, &list[10].frame), 16 + PROBE_PADDING_MAX);
+	CHECK_EQ(any_frame_encode(FRAME_PING, out, sizeof out, &list[10].frame), 16 + PROBE_PADDING_MAX);
 	CHECK_MEM(out, "\7\0\0\0\0\0\5\x80\0\0\0\0\0\0\0\1\0\0\0\0", 20);
-	CHECK_EQ(encode(out, sizeof out, FRAME_PONG, &list[11].frame), 16);
+	CHECK_EQ(any_frame_encode(FRAME_PONG, out, sizeof out, &list[11].frame), 16);
 	CHECK_MEM(out, "\x08\0\0\0\0\0\0\x08\x11\x22\x33\x44\x55\x66\x77\x88", 16);
-	CHECK_EQ(encode(out, sizeof out, FRAME_MODE, &list[14].frame), 9);
+	CHECK_EQ(any_frame_encode(FRAME_MODE, out, sizeof out, &list[14].frame), 9);
 	CHECK_MEM(out, "\x09\0\0\0\0\0\0\1\2", 9);
-	CHECK_EQ(encode(out, sizeof out, FRAME_RESET, &list[16].frame), sizeof reset);
+	CHECK_EQ(any_frame_encode(FRAME_RESET, out, sizeof out, &list[16].frame), sizeof reset);
 	CHECK_MEM(out, reset, sizeof reset);
-	CHECK_EQ(encode(out, sizeof out, FRAME_CLOSE, &list[17].frame), sizeof closing);
+	CHECK_EQ(any_frame_encode(FRAME_CLOSE, out, sizeof out, &list[17].frame), sizeof closing);
 	CHECK_MEM(out, closing, sizeof closing);
 }
 
@@ -266,13 +194,13 @@ static bool canonical(enum frame_type type, const uint8_t *payload, size_t lengt
 {
 	size_t compared = type == FRAME_PING ? FRAME_PING_MIN : length;
 	uint8_t again[FRAME_MAX];
-	union frame frame;
+	union any_frame frame;
 	int result = decode_exact(type, payload, length, &frame);
 
 	if (result < 0)
 		return false;
 	CHECK_EQ(result, 0);
-	CHECK_EQ(encode(again, sizeof again, type, &frame), FRAME_HEADER_BYTES + length);
+	CHECK_EQ(any_frame_encode(type, again, sizeof again, &frame), FRAME_HEADER_BYTES + length);
 	CHECK_MEM(again + FRAME_HEADER_BYTES, payload, compared);
 	return true;
 }
@@ -284,7 +212,7 @@ static void round_trips(void)
 
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t out[FRAME_MAX];
-		size_t length = encode(out, sizeof out, list[i].type, &list[i].frame);
+		size_t length = any_frame_encode(list[i].type, out, sizeof out, &list[i].frame);
 		struct frame_header header;
 
 		CHECK_EQ(frame_header_decode(out, &header), 0);
@@ -303,13 +231,13 @@ static void too_little_room(void)
 
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t out[FRAME_MAX];
-		size_t length = encode(out, sizeof out, list[i].type, &list[i].frame);
+		size_t length = any_frame_encode(list[i].type, out, sizeof out, &list[i].frame);
 
 		for (size_t capacity = 0; capacity <= length; capacity++) {
 			uint8_t *exact = malloc(capacity ? capacity : 1);
 
 			CHECK(exact);
-			CHECK_EQ(encode(exact, capacity, list[i].type, &list[i].frame),
+			CHECK_EQ(any_frame_encode(list[i].type, exact, capacity, &list[i].frame),
 				 capacity < length ? 0 : length);
 			free(exact);
 		}
@@ -324,10 +252,10 @@ static void wrong_lengths(void)
 
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t out[FRAME_MAX + 64] = {0};
-		size_t right = encode(out, sizeof out, list[i].type, &list[i].frame) - 8;
+		size_t right = any_frame_encode(list[i].type, out, sizeof out, &list[i].frame) - 8;
 
 		for (size_t length = 0; length <= right + 40; length++) {
-			union frame frame, before;
+			union any_frame frame, before;
 
 			if (length == right)
 				continue;
@@ -350,7 +278,7 @@ static void corruptions(void)
 
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t out[FRAME_MAX];
-		size_t length = encode(out, sizeof out, list[i].type, &list[i].frame);
+		size_t length = any_frame_encode(list[i].type, out, sizeof out, &list[i].frame);
 
 		for (size_t at = 0; at < length; at++) {
 			uint8_t right = out[at];
@@ -505,7 +433,7 @@ static void data_frames(void)
 static int ack_result(uint64_t cumulative, const uint64_t *bounds, unsigned range_count)
 {
 	uint8_t payload[FRAME_ACK_MAX + 16], *out = payload;
-	union frame frame;
+	union any_frame frame;
 
 	out = put_u64(out, cumulative);
 	out = put_u64(out, 0);
@@ -545,8 +473,8 @@ static void ack_ranges(void)
 static int changed(const struct sample *sample, size_t at, unsigned bytes, uint64_t value)
 {
 	uint8_t out[FRAME_MAX];
-	size_t length = encode(out, sizeof out, sample->type, &sample->frame);
-	union frame frame;
+	size_t length = any_frame_encode(sample->type, out, sizeof out, &sample->frame);
+	union any_frame frame;
 
 	for (unsigned i = bytes; i > 0; i--, value >>= 8)
 		out[FRAME_HEADER_BYTES + at + i - 1] = (uint8_t)value;
