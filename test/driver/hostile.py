@@ -246,26 +246,28 @@ def joins_of_another(victim):
     check("the flood is bounded", refused > 0, True)
 
 
+def pours(carrier, count):
+    """Sends so many bytes and reads nothing; whether they were taken."""
+    carrier.socket.settimeout(0.5)
+    try:
+        for at in range(0, count, 65536):
+            carrier.send(data(at, bytes(65536)))
+    except OSError:
+        return False
+    return True
+
+
 def unread(victim):
     """Sends all it can and reads nothing: the session is reset, but nobody hears that."""
     carrier = victim.session().open(receive_buffer=4096)
-    carrier.socket.settimeout(0.5)
-    try:
-        for at in range(0, 64 << 20, 65536):
-            carrier.send(data(at, bytes(65536)))
-    except OSError:
-        pass
+    pours(carrier, 64 << 20)
     return carrier
 
 
 def resets_unheard(victim):
     """The timer of a reset that cannot be told must not outlive the session."""
     carrier = victim.session().open(receive_buffer=4096)
-    carrier.socket.settimeout(0.5)
-    try:
-        for at in range(0, 7 << 20, 65536):
-            carrier.send(data(at, bytes(65536)))
-    except OSError:
+    if not pours(carrier, 7 << 20):
         sys.exit("the session did not take what it had promised to")
     time.sleep(0.3)
     carrier.send(reset())

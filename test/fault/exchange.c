@@ -10,15 +10,48 @@
 
 #define PIECE 30000u
 
-/* One end: writes content with its seed, reads content with the other's. */
+/* One end. Bytes: writes content with its seed, reads content with the other's. Packets: all are alike. */
 struct side {
 	int fd;
 	uint8_t seed, other_seed;
-	uint64_t written, read, total;
+	uint64_t written, read, total;  /* bytes, or packets */
 	bool shut;                      /* no more is written */
 	bool failed;                    /* ... because the session was reset */
 	bool over;                      /* nothing more to read */
 };
+
+/* What a send or a receive said that did not move anything: the end, or not yet. */
+static void not_sent(struct side *s)
+{
+	if (errno == EAGAIN)
+		return;
+	if (errno != EPIPE && errno != ECONNRESET)
+		lie("send: %s", strerror(errno));
+	s->shut = s->failed = true;
+}
+
+static void sent(struct side *s, uint64_t count)
+{
+	s->written += count;
+	if (s->written == s->total) {
+		shutdown(s->fd, SHUT_WR);
+		s->shut = true;
+	}
+}
+
+static void not_received(struct side *s, ssize_t n)
+{
+	if (n < 0 && errno == EAGAIN)
+		return;
+	s->over = true;
+	if (n == 0 && s->read < s->total)
+		lie("a clean end after %llu of %llu", (unsigned long long)s->read,
+		    (unsigned long long)s->total);
+	if (n < 0) {
+		s->failed = true;
+		ended_abnormally(s->fd, "recv");
+	}
+}
 
 static void write_some(struct side *s)
 {
@@ -27,19 +60,10 @@ static void write_some(struct side *s)
 
 	fill(bytes, want, s->written, s->seed);
 	ssize_t n = send(s->fd, bytes, want, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n < 0) {
-		if (errno != EPIPE && errno != ECONNRESET)
-			lie("send: %s", strerror(errno));
-		s->shut = s->failed = true;
-		return;
-	}
-	s->written += (uint64_t)n;
-	if (s->written == s->total) {
-		shutdown(s->fd, SHUT_WR);
-		s->shut = true;
-	}
+	if (n < 0)
+		not_sent(s);
+	else
+		sent(s, (uint64_t)n);
 }
 
 static void read_some(struct side *s)
@@ -47,23 +71,14 @@ static void read_some(struct side *s)
 	uint8_t bytes[PIECE];
 	ssize_t n = recv(s->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n > 0) {
-		verify(bytes, (size_t)n, s->read, s->other_seed);
-		s->read += (uint64_t)n;
-		if (s->read > s->total)
-			lie("more bytes came than were sent");
+	if (n <= 0) {
+		not_received(s, n);
 		return;
 	}
-	s->over = true;
-	if (n == 0 && s->read < s->total)
-		lie("a clean end after %llu of %llu bytes", (unsigned long long)s->read,
-		    (unsigned long long)s->total);
-	if (n < 0) {
-		s->failed = true;
-		ended_abnormally(s->fd, "recv");
-	}
+	verify(bytes, (size_t)n, s->read, s->other_seed);
+	s->read += (uint64_t)n;
+	if (s->read > s->total)
+		lie("more bytes came than were sent");
 }
 
 static bool done(const struct side *s)
@@ -71,7 +86,7 @@ static bool done(const struct side *s)
 	return s->shut && s->over;
 }
 
-static void step(struct side *sides)
+static void step(struct side *sides, void (*write)(struct side *), void (*read)(struct side *))
 {
 	struct pollfd p[2];
 
@@ -84,9 +99,9 @@ static void step(struct side *sides)
 		lie("poll: %s", strerror(errno));
 	for (unsigned i = 0; i < 2; i++) {
 		if (!sides[i].shut && (p[i].revents & (POLLOUT | POLLHUP | POLLERR)))
-			write_some(&sides[i]);
+			write(&sides[i]);
 		if (!sides[i].over && (p[i].revents & (POLLIN | POLLHUP | POLLERR)))
-			read_some(&sides[i]);
+			read(&sides[i]);
 	}
 }
 
@@ -113,7 +128,7 @@ bool exchange(struct ends *e, uint64_t total, void (*at_half)(struct ends *e))
 	};
 
 	while (!done(&sides[0]) || !done(&sides[1])) {
-		step(sides);
+		step(sides, write_some, read_some);
 		if (at_half && sides[0].read >= total / 2) {
 			at_half(e);
 			at_half = NULL;
@@ -154,83 +169,45 @@ bool pass_bytes(int from, int to, uint64_t total, uint8_t seed)
 
 /* --- packets --- */
 
-struct packets {
-	int fd;
-	unsigned sent, got, count;
-	bool shut, failed, over;
-};
-
-static size_t packet_bytes(unsigned number)
+static size_t packet_bytes(uint64_t number)
 {
 	return number % 3 == 0 ? 1 + number % 7 : 1 + (number * 7919u) % 60000u;
 }
 
-static void send_packet(struct packets *s)
+static void send_packet(struct side *s)
 {
 	static uint8_t bytes[60000];
-	size_t length = packet_bytes(s->sent);
+	size_t length = packet_bytes(s->written);
 
-	fill(bytes, length, s->sent, 3);
-	ssize_t n = send(s->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n < 0) {
-		if (errno != EPIPE && errno != ECONNRESET)
-			lie("send: %s", strerror(errno));
-		s->shut = s->failed = true;
-		return;
-	}
-	if (++s->sent == s->count) {
-		shutdown(s->fd, SHUT_WR);
-		s->shut = true;
-	}
+	fill(bytes, length, s->written, 3);
+	if (send(s->fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		not_sent(s);
+	else
+		sent(s, 1);
 }
 
-static void take_packet(struct packets *s)
+static void take_packet(struct side *s)
 {
 	static uint8_t bytes[60001];
 	ssize_t n = recv(s->fd, bytes, sizeof bytes, MSG_DONTWAIT);
 
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n > 0) {
-		if ((size_t)n != packet_bytes(s->got))
-			lie("packet %u has %zd bytes", s->got, n);
-		verify(bytes, (size_t)n, s->got, 3);
-		s->got++;
+	if (n <= 0) {
+		not_received(s, n);
 		return;
 	}
-	s->over = true;
-	if (n == 0 && s->got < s->count)
-		lie("a clean end after %u of %u packets", s->got, s->count);
-	if (n < 0) {
-		s->failed = true;
-		ended_abnormally(s->fd, "recv");
-	}
+	if ((size_t)n != packet_bytes(s->read))
+		lie("packet %llu has %zd bytes", (unsigned long long)s->read, n);
+	verify(bytes, (size_t)n, s->read, 3);
+	s->read++;
 }
 
 bool exchange_packets(struct ends *e, unsigned count)
 {
-	struct packets sides[2] = {
-		{ .fd = e->dialled, .count = count }, { .fd = e->accepted, .count = count },
+	struct side sides[2] = {
+		{ .fd = e->dialled, .total = count }, { .fd = e->accepted, .total = count },
 	};
 
-	while (!sides[0].shut || !sides[0].over || !sides[1].shut || !sides[1].over) {
-		struct pollfd p[2];
-
-		for (unsigned i = 0; i < 2; i++)
-			p[i] = (struct pollfd){
-				.fd = sides[i].shut && sides[i].over ? -1 : sides[i].fd,
-				.events = (short)((sides[i].shut ? 0 : POLLOUT) | (sides[i].over ? 0 : POLLIN)),
-			};
-		if (poll(p, 2, -1) < 0)
-			lie("poll: %s", strerror(errno));
-		for (unsigned i = 0; i < 2; i++) {
-			if (!sides[i].shut && (p[i].revents & (POLLOUT | POLLHUP | POLLERR)))
-				send_packet(&sides[i]);
-			if (!sides[i].over && (p[i].revents & (POLLIN | POLLHUP | POLLERR)))
-				take_packet(&sides[i]);
-		}
-	}
+	while (!done(&sides[0]) || !done(&sides[1]))
+		step(sides, send_packet, take_packet);
 	return !sides[0].failed && !sides[1].failed && drained(e->dialled) && drained(e->accepted);
 }

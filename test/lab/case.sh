@@ -17,6 +17,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../script/lab.sh"
 # shellcheck source=test/lab/scenarios.sh
 . "$here/scenarios.sh"
+# shellcheck source=test/lab/chaos.sh
+. "$here/chaos.sh"
 
 if [ "${1:-}" = --list ]; then
 	echo "$scenarios"

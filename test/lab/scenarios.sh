@@ -60,43 +60,24 @@ end-outage	25	12	delivered	the same while both networks are silent
 end-rst	20	12	delivered	the same while both networks answer by RST, for 1 s
 chaos	120	30	delivered	all of that on both networks at random, a new fault or its end every second or so'
 
+# beside FAULT HEAL [NETWORKS]: network 1 fails for 8 s, and the other carries on meanwhile.
+beside()
+{
+	${3:-networks_of_either_kind}
+	session
+	fault $1
+	hold 4
+	goes_on
+	hold 4
+	heal $2
+	delivered
+}
+
 # --- Silence ---
 
-scenario_cut()
-{
-	networks_of_either_kind
-	session
-	fault lab_cut 1
-	hold 4
-	goes_on
-	hold 4
-	heal lab_heal 1
-	delivered
-}
-
-scenario_cut_to_b()
-{
-	networks_of_either_kind
-	session
-	fault lab_cut 1 a
-	hold 4
-	goes_on
-	hold 4
-	heal lab_heal 1
-	delivered
-}
-
-scenario_cut_to_a()
-{
-	networks_of_either_kind
-	session
-	fault lab_cut 1 b
-	hold 4
-	goes_on
-	hold 4
-	heal lab_heal 1
-	delivered
-}
+scenario_cut() { beside 'lab_cut 1' 'lab_heal 1'; }
+scenario_cut_to_b() { beside 'lab_cut 1 a' 'lab_heal 1'; }
+scenario_cut_to_a() { beside 'lab_cut 1 b' 'lab_heal 1'; }
 
 heal_both()
 {
@@ -119,17 +100,7 @@ scenario_cut_crossed()
 	delivered
 }
 
-scenario_cut_lan()
-{
-	networks_of_veth 100mbit
-	session
-	fault lab_cut 1
-	hold 4
-	goes_on
-	hold 4
-	heal lab_heal 1
-	delivered
-}
+scenario_cut_lan() { beside 'lab_cut 1' 'lab_heal 1' 'networks_of_veth 100mbit'; }
 
 outage() # SECONDS
 {
@@ -170,53 +141,10 @@ scenario_outage_too_long()
 
 # --- Interfaces, addresses, routes ---
 
-scenario_carrier_a()
-{
-	networks_of_either_kind
-	session
-	fault lab_carrier 1 down a
-	hold 4
-	goes_on
-	hold 4
-	heal lab_carrier 1 up a
-	delivered
-}
-
-scenario_carrier_b()
-{
-	networks_of_either_kind
-	session
-	fault lab_carrier 1 down b
-	hold 4
-	goes_on
-	hold 4
-	heal lab_carrier 1 up b
-	delivered
-}
-
-scenario_down_a()
-{
-	networks_of_either_kind
-	session
-	fault lab_interface 1 down a
-	hold 4
-	goes_on
-	hold 4
-	heal lab_interface 1 up a
-	delivered
-}
-
-scenario_down_b()
-{
-	networks_of_either_kind
-	session
-	fault lab_interface 1 down b
-	hold 4
-	goes_on
-	hold 4
-	heal lab_interface 1 up b
-	delivered
-}
+scenario_carrier_a() { beside 'lab_carrier 1 down a' 'lab_carrier 1 up a'; }
+scenario_carrier_b() { beside 'lab_carrier 1 down b' 'lab_carrier 1 up b'; }
+scenario_down_a() { beside 'lab_interface 1 down a' 'lab_interface 1 up a'; }
+scenario_down_b() { beside 'lab_interface 1 down b' 'lab_interface 1 up b'; }
 
 scenario_down_all()
 {
@@ -241,17 +169,7 @@ scenario_readdress_a()
 }
 
 # The peer's new address is nothing that the dialler was told of.
-scenario_readdress_b()
-{
-	networks_of_either_kind
-	session
-	fault lab_readdress 1 b 7
-	hold 4
-	goes_on
-	hold 4
-	heal lab_readdress 1 b 2
-	delivered
-}
+scenario_readdress_b() { beside 'lab_readdress 1 b 7' 'lab_readdress 1 b 2'; }
 
 scenario_readdress_all()
 {
@@ -265,55 +183,13 @@ scenario_readdress_all()
 	delivered
 }
 
-scenario_route_a()
-{
-	networks_of_either_kind
-	session
-	fault lab_route 1 deleted a
-	hold 4
-	goes_on
-	hold 4
-	heal lab_route 1 restored a
-	delivered
-}
-
-scenario_route_b()
-{
-	networks_of_either_kind
-	session
-	fault lab_route 1 deleted b
-	hold 4
-	goes_on
-	hold 4
-	heal lab_route 1 restored b
-	delivered
-}
+scenario_route_a() { beside 'lab_route 1 deleted a' 'lab_route 1 restored a'; }
+scenario_route_b() { beside 'lab_route 1 deleted b' 'lab_route 1 restored b'; }
 
 # --- Resets by the middle ---
 
-scenario_rst()
-{
-	networks_of_either_kind
-	session
-	fault lab_rst 1
-	hold 4
-	goes_on
-	hold 4
-	heal lab_heal 1
-	delivered
-}
-
-scenario_rst_lan()
-{
-	networks_of_veth 100mbit
-	session
-	fault lab_rst 1
-	hold 4
-	goes_on
-	hold 4
-	heal lab_heal 1
-	delivered
-}
+scenario_rst() { beside 'lab_rst 1' 'lab_heal 1'; }
+scenario_rst_lan() { beside 'lab_rst 1' 'lab_heal 1' 'networks_of_veth 100mbit'; }
 
 scenario_rst_bursts()
 {
@@ -643,88 +519,3 @@ ending()
 scenario_end_cut() { ending 4 'lab_cut 1' 'lab_heal 1'; }
 scenario_end_outage() { ending 4 cut_both heal_both; }
 scenario_end_rst() { ending 0.7 'both lab_rst' heal_both; }
-
-# --- Everything at once ---
-
-# pick WORD...: one of them, into `picked`; the same ones for the same LAB_SEED.
-pick()
-{
-	shift $((RANDOM % $#))
-	picked=$1
-}
-
-# A fault, or the end of some; what cannot be done now is not done.
-chaos_step()
-{
-	local network host
-	pick 1 2
-	network=$picked
-	pick a b
-	host=$picked
-	pick "lab_cut $network" "lab_cut $network $host" "lab_heal $network" "lab_heal $network" \
-		"lab_rst $network" "lab_carrier $network down $host" "lab_carrier $network up $host" \
-		"lab_interface $network down $host" "lab_interface $network up $host" \
-		"lab_route $network deleted $host" "lab_route $network restored $host" \
-		"lab_readdress $network a 7" "lab_readdress $network a 1" "lab_readdress $network b 7" \
-		"lab_readdress $network b 2" "control $network size 1000" "control $network size -" \
-		"control $network forget 1" "control $network forget -" "control $network delay 300" \
-		"control $network delay 10" "control $network loss 5" "control $network loss 0" \
-		"control $network jitter 30" "control $network rate 50kbit" "control $network rate 10mbit" \
-		"control $network queue 2000000" "control $network queue 62500" chaos_stop chaos_end \
-		"traffic set slow" "traffic set quick" chaos_mode chaos_mode "chaos_end" "chaos_end"
-	say "$picked"
-	$picked 2>> "$LAB_DIR/log" || say "not done"
-}
-
-# One of the two programs stands still for a while.
-chaos_stop()
-{
-	pick "$process_a" "$process_b"
-	kill -STOP "$picked"
-	sleep 1
-	kill -CONT "$picked"
-}
-
-chaos_mode()
-{
-	pick stripe duplicate converge backup "$mode" "$mode"
-	say "$picked"
-	traffic set "$picked"
-}
-
-chaos_end()
-{
-	local network host
-	traffic set quick
-	for network in 1 2; do
-		lab_heal $network
-		control $network 'size -; forget -; delay 10; jitter 0; loss 0; rate 10mbit; queue 62500'
-		for host in a b; do
-			lab_carrier $network up $host
-			lab_interface $network up $host
-			lab_route $network restored $host
-		done
-		lab_readdress $network a 1
-		lab_readdress $network b 2
-	done
-}
-
-scenario_chaos()
-{
-	local steps=80
-	[ "$length" = short ] && steps=15
-	: "${LAB_SEED:=$((SRANDOM % 32768))}"
-	RANDOM=$LAB_SEED
-	figure seed "$LAB_SEED"
-	networks 10mbit 10 0 --queue-bytes 62500
-	session orphan_timeout=5min refused_timeout=10min send_buffer=2M receive_buffer=2M
-	fault true
-	for _ in $(seq $steps); do
-		chaos_step
-		pick 0.1 0.2 0.5 2
-		sleep "$picked"
-	done
-	traffic set "$mode"
-	heal chaos_end
-	delivered
-}

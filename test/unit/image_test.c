@@ -3,6 +3,8 @@
 #include "core/image.h"
 
 #include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "core/session_internal.h"
 #include "test/random.h"
@@ -206,6 +208,29 @@ static void tables_have_limits(void)
 	}
 }
 
+/* An image that ends where memory does, and says that it has tables beyond. */
+static void tables_end_with_the_image(void)
+{
+	struct saved whole = small_image(false), image = { .length = 272 + SHA256_BYTES };
+	long page = sysconf(_SC_PAGESIZE);
+	uint8_t *pages = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct session_saved saved;
+
+	CHECK(pages != MAP_FAILED && mprotect(pages + page, (size_t)page, PROT_NONE) == 0);
+	image.bytes = pages + page - image.length;
+	memcpy(image.bytes, whole.bytes, 272);
+	put_number(&image, 12, 4, 50);
+	put_number(&image, 24, 8, image.length);
+	/* As far as there is memory the segments are right. */
+	for (unsigned i = 0; i < SHA256_BYTES / 9; i++) {
+		put_number(&image, 272 + 9 * i, 8, 6 + i);
+		image.bytes[272 + 9 * i + 8] = (uint8_t)(1 + i % 2);
+	}
+	CHECK_EQ(session_saved(image.bytes, image.length, &saved), -EBADMSG);
+	munmap(pages, 2 * (size_t)page);
+	free(whole.bytes);
+}
+
 /* A loaded session is used a little, whatever it says of itself. */
 static void use(struct session *s)
 {
@@ -301,6 +326,7 @@ int main(void)
 	RUN(each_lie_is_refused);
 	RUN(agreed_lies_are_refused);
 	RUN(tables_have_limits);
+	RUN(tables_end_with_the_image);
 	RUN(lies_are_harmless);
 	return 0;
 }
