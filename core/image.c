@@ -252,7 +252,8 @@ static int open_head(const uint8_t *image, size_t length, struct image_opened *o
 	const uint8_t *in = image + sizeof magic;
 	uint64_t tables;
 
-	if (length < IMAGE_HEAD_BYTES + IMAGE_FIXED_BYTES + SHA256_BYTES || memcmp(image, magic, sizeof magic) != 0)
+	if (length < IMAGE_HEAD_BYTES + IMAGE_FIXED_BYTES + SHA256_BYTES ||
+	    memcmp(image, magic, sizeof magic) != 0)
 		return -EBADMSG;
 	if (take_u32(&in) != SAVE_VERSION)
 		return -EPROTONOSUPPORT;

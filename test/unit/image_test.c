@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images of sessions: whatever their bytes are, they make no more than an error, or a session that works. */
+/* Images of sessions: whatever their bytes, they make an error, or a session that works. */
 #include "core/image.h"
 
 #include <errno.h>
