@@ -3,7 +3,6 @@
 #include "test/given.h"
 
 #include "test/test.h"
-#include "test/world.h"
 
 struct solo *solo;
 struct sender *sender;
@@ -11,16 +10,8 @@ struct chunk chunk;
 
 void given_begin(enum session_mode mode, unsigned paths, uint64_t bytes)
 {
-	struct session_config config = world_config(mode);
-
-	solo = solo_new(&config, GIVEN_LIMIT);
+	solo = solo_alike(mode, GIVEN_LIMIT, paths, 10 * NS_PER_MS);
 	sender = &solo->s->sender;
-	for (unsigned i = 0; i < paths; i++)
-		solo_path(solo, i, 10 * NS_PER_MS, true);
-	for (unsigned i = 0; i < paths; i++) {
-		solo_carry_all(solo);
-		solo_ack(solo, i, 0, NULL, 0);
-	}
 	for (unsigned i = 0; i < paths; i++) {
 		struct health *h = &solo->path[i].health;
 

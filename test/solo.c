@@ -3,6 +3,7 @@
 #include "test/solo.h"
 
 #include "test/test.h"
+#include "test/world.h"
 
 uint8_t solo_byte(uint64_t offset)
 {
@@ -219,4 +220,38 @@ bool solo_take_type(struct solo *solo, unsigned index, enum frame_type type, str
 		if (frame->header.type == type)
 			return true;
 	return false;
+}
+
+void solo_prove(struct solo *solo, unsigned index, uint64_t missing)
+{
+	struct frame_ack ack = {
+		.cumulative = solo->s->sender.flight.base,
+		.range_credit = RANGE_CREDIT,
+		.path_count = 1,
+		.paths = { { solo->path[index].id, 0, solo->path[index].health.sent_bytes - missing } },
+	};
+
+	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+}
+
+void solo_pass(struct solo *solo, time_ns duration_ns)
+{
+	solo->now += duration_ns;
+	session_tick(solo->s, solo->now);
+}
+
+struct solo *solo_alike(enum session_mode mode, uint64_t limit_bytes, unsigned paths, time_ns rtt_ns)
+{
+	struct session_config config = world_config(mode);
+	struct solo *solo;
+
+	config.receive_limit_bytes = config.send_limit_bytes = limit_bytes;
+	solo = solo_new(&config, limit_bytes);
+	for (unsigned i = 0; i < paths; i++)
+		solo_path(solo, i, rtt_ns, true);
+	for (unsigned i = 0; i < paths; i++) {
+		solo_carry_all(solo);
+		CHECK_EQ(solo_ack(solo, i, 0, NULL, 0), 0);
+	}
+	return solo;
 }

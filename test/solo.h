@@ -37,6 +37,8 @@ struct solo *solo_new(const struct session_config *config, uint64_t peer_limit);
 void solo_free(struct solo *solo);
 /* A path in slot `index`, proven by an answered probe when `active`. */
 void solo_path(struct solo *solo, unsigned index, time_ns rtt_ns, bool active);
+/* A session of one window, whose paths are alike, ACTIVE, and have nothing under way. */
+struct solo *solo_alike(enum session_mode mode, uint64_t limit_bytes, unsigned paths, time_ns rtt_ns);
 void solo_lend(struct solo *solo);
 uint8_t solo_byte(uint64_t offset);
 
@@ -46,6 +48,10 @@ int solo_data(struct solo *solo, unsigned index, uint64_t offset, uint32_t lengt
 /* An ACK with the true count of bytes of every path, and so many ranges. */
 int solo_ack(struct solo *solo, unsigned index, uint64_t cumulative, const struct range *ranges,
 	     unsigned count);
+/* The peer says how much of one path has arrived there: all but `missing` bytes. */
+void solo_prove(struct solo *solo, unsigned index, uint64_t missing);
+/* So much later. */
+void solo_pass(struct solo *solo, time_ns duration_ns);
 /* The program writes length bytes of the pattern. */
 void solo_write(struct solo *solo, uint64_t length);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths coming and going, suspicion, readmission, probes. */
+/* Paths coming and going: their ids, what they carried, wishes and ends that wait for one. */
 #include <errno.h>
 
 #include "core/scheduler.h"
@@ -14,40 +14,12 @@ static struct solo *solo;
 
 static void begin(enum session_mode mode, unsigned paths)
 {
-	struct session_config config = world_config(mode);
-
-	config.receive_limit_bytes = config.send_limit_bytes = LIMIT;
-	solo = solo_new(&config, LIMIT);
-	for (unsigned i = 0; i < paths; i++)
-		solo_path(solo, i, RTT, true);
-	for (unsigned i = 0; i < paths; i++) {
-		solo_carry_all(solo);
-		CHECK_EQ(solo_ack(solo, i, 0, NULL, 0), 0);
-	}
+	solo = solo_alike(mode, LIMIT, paths, RTT);
 }
 
 static enum health_state state_of(unsigned path)
 {
 	return solo->path[path].health.state;
-}
-
-/* The peer says how much of one path has arrived there: all but `missing` bytes. */
-static void prove(unsigned path, uint64_t missing)
-{
-	struct frame_ack ack = {
-		.cumulative = solo->s->sender.flight.base,
-		.range_credit = RANGE_CREDIT,
-		.path_count = 1,
-		.paths = { { solo->path[path].id, 0, solo->path[path].health.sent_bytes - missing } },
-	};
-
-	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
-}
-
-static void pass(time_ns time)
-{
-	solo->now += time;
-	session_tick(solo->s, solo->now);
 }
 
 static int add(struct path *path, uint16_t id)
@@ -123,104 +95,6 @@ static void a_lost_path_gives_back_what_it_carried(void)
 	solo_free(solo);
 }
 
-/* Silent, and another path has newer evidence: suspect. Its bytes go elsewhere at once. */
-static void suspicion_is_relative(void)
-{
-	begin(MODE_STRIPE, 2);
-	solo_write(solo, 8000);
-	CHECK(solo_carry(solo, 0, SIZE_MAX) > 8000);
-	pass(RTT + 100 * NS_PER_MS);
-	/* All are silent: perhaps the peer is. The idle one is asked. */
-	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
-	CHECK(solo->path[1].ping_due);
-	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[1]);
-	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
-	CHECK(session_next_writer(solo->s, solo->now) == NULL);
-	pass(RTT);
-	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
-	prove(1, 0);
-	pass(1);
-	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
-	CHECK_EQ(session_path_reason(solo->s, &solo->path[0], solo->now), REASON_PATH_SUSPECT);
-	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[1]);
-	solo_free(solo);
-}
-
-static void make_suspect(void)
-{
-	begin(MODE_STRIPE, 2);
-	solo_write(solo, 8000);
-	solo_carry(solo, 0, SIZE_MAX);
-	pass(RTT + 100 * NS_PER_MS);
-	solo_carry_all(solo);
-	prove(1, 0);
-	pass(1);
-	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
-	solo_carry_all(solo);
-	prove(1, 0);
-}
-
-/* Out of SUSPECT slowly, through a probe of its own, with new evidence. */
-static void readmission(void)
-{
-	make_suspect();
-	/* Too soon. */
-	pass(NS_PER_MS);
-	prove(0, 10);
-	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
-	pass(solo->path[0].health.dwell_ns);
-	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
-	prove(0, 0);
-	CHECK_EQ(state_of(0), HEALTH_FRESH);
-	CHECK(solo->path[0].ping_due);
-	/* Only what is sent now can prove it. */
-	prove(0, 0);
-	CHECK_EQ(state_of(0), HEALTH_FRESH);
-	solo_carry_all(solo);
-	pass(RTT);
-	prove(0, 0);
-	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
-	solo_free(solo);
-}
-
-/* All evidence came while it was too soon: time alone readmits it then, there is nothing to wait for. */
-static void readmission_when_nothing_is_owed(void)
-{
-	time_ns deadline;
-
-	make_suspect();
-	prove(0, 0);
-	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
-	deadline = session_deadline(solo->s, solo->now);
-	CHECK(deadline > solo->now);
-	CHECK(deadline <= solo->now + solo->path[0].health.dwell_ns);
-	solo->now = deadline;
-	session_tick(solo->s, solo->now);
-	solo->now = solo->path[0].health.state_at + solo->path[0].health.dwell_ns;
-	session_tick(solo->s, solo->now);
-	CHECK_EQ(state_of(0), HEALTH_FRESH);
-	solo_free(solo);
-}
-
-static void alone_it_is_never_suspect(void)
-{
-	begin(MODE_STRIPE, 1);
-	solo_write(solo, 8000);
-	solo_carry_all(solo);
-	for (unsigned i = 0; i < 45; i++) {
-		time_ns deadline = session_deadline(solo->s, solo->now);
-
-		CHECK(deadline > solo->now);
-		pass(deadline - solo->now);
-		CHECK_EQ(state_of(0), HEALTH_ACTIVE);
-		CHECK(session_next_writer(solo->s, solo->now) == NULL);
-	}
-	/* Looked at ever more rarely. */
-	CHECK(solo->now > 30 * NS_PER_S);
-	CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
-	solo_free(solo);
-}
-
 /* Once a path is back, the outage that every carrier's end made is over: silence is not the peer's end. */
 static void an_ended_outage_is_forgotten(void)
 {
@@ -232,7 +106,7 @@ static void an_ended_outage_is_forgotten(void)
 	solo_write(solo, 8000);
 	solo_carry_all(solo);
 	for (unsigned i = 0; i < 100; i++)
-		pass(100 * NS_PER_MS);
+		solo_pass(solo, 100 * NS_PER_MS);
 	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
 	solo_free(solo);
 }
@@ -253,16 +127,16 @@ static void patience_counts_from_the_last_sign_of_life(void)
 		uint8_t ping[64];
 		struct frame_ping frame = { .token = i };
 
-		pass(100 * NS_PER_MS);
+		solo_pass(solo, 100 * NS_PER_MS);
 		CHECK_EQ(solo_feed(solo, 1, ping, frame_ping_encode(ping, sizeof ping, &frame)), 0);
 		solo_carry_all(solo);
 	}
 	session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
 	session_remove_path(solo->s, &solo->path[1], solo->now);
-	pass(100 * NS_PER_MS);
+	solo_pass(solo, 100 * NS_PER_MS);
 	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
 	for (unsigned i = 0; i < 60; i++)
-		pass(100 * NS_PER_MS);
+		solo_pass(solo, 100 * NS_PER_MS);
 	CHECK_EQ(session_state(solo->s), SESSION_RESET);
 	solo_free(solo);
 }
@@ -292,153 +166,12 @@ static void no_patience_at_all(void)
 	solo_path(solo, 0, RTT, true);
 	solo_write(solo, 8000);
 	solo_carry_all(solo);
-	pass(0);
-	pass(RTT / 2);
+	solo_pass(solo, 0);
+	solo_pass(solo, RTT / 2);
 	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
 	CHECK(session_deadline(solo->s, solo->now) > solo->now);
-	pass(NS_PER_S);
+	solo_pass(solo, NS_PER_S);
 	CHECK_EQ(session_state(solo->s), SESSION_RESET);
-	solo_free(solo);
-}
-
-/* A path is readmitted on a probe; where no probe can go it stays suspect, and nobody waits in a circle. */
-static void without_room_there_is_no_readmission(void)
-{
-	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1 };
-
-	begin(MODE_STRIPE, 2);
-	solo_write(solo, 8000);
-	solo_carry_all(solo);
-	prove(0, 0);
-	session_path_report(solo->s, &solo->path[0], &report, solo->now);
-	session_path_room(solo->s, &solo->path[0], false);
-	for (unsigned i = 0; i < 100 && state_of(0) != HEALTH_SUSPECT; i++) {
-		pass(50 * NS_PER_MS);
-		solo_carry_all(solo);
-		prove(1, 0);
-		report.ack_age_ns += 50 * NS_PER_MS;
-		session_path_report(solo->s, &solo->path[0], &report, solo->now);
-	}
-	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
-	pass(5 * NS_PER_S);
-	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
-	session_path_room(solo->s, &solo->path[0], true);
-	CHECK(session_deadline(solo->s, solo->now) <= solo->now);
-	pass(0);
-	CHECK_EQ(state_of(0), HEALTH_FRESH);
-	solo_free(solo);
-}
-
-/* A fresh connection is wanted when nothing moves, not when the network is slow. */
-static void silence_asks_for_a_fresh_connection(void)
-{
-	struct carrier_report report = { .known = true, .acked_bytes = 1000, .ack_age_ns = 0 };
-
-	begin(MODE_STRIPE, 1);
-	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), 0);
-	solo_write(solo, 8000);
-	solo_carry_all(solo);
-	for (unsigned i = 0; i < 30; i++) {
-		pass(100 * NS_PER_MS);
-		report.acked_bytes += 1000;
-		session_path_report(solo->s, &solo->path[0], &report, solo->now);
-		CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), 0);
-	}
-	pass(500 * NS_PER_MS);
-	session_path_report(solo->s, &solo->path[0], &report, solo->now);
-	CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
-	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
-	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), solo->now);
-	solo_free(solo);
-}
-
-/* An idle path is probed soon after its last bytes, then ever more rarely, up to the interval. */
-static void idle_probes(void)
-{
-	struct solo_frame frame;
-	time_ns last, wait = 0;
-
-	begin(MODE_STRIPE, 1);
-	while (solo_take(solo, 0, &frame))
-		;
-	last = solo->now;
-	for (unsigned i = 0; i < 12; i++) {
-		time_ns deadline = session_deadline(solo->s, solo->now);
-
-		CHECK(deadline > solo->now && deadline != TIME_NEVER);
-		pass(deadline - solo->now);
-		solo_carry_all(solo);
-		CHECK(solo_take_type(solo, 0, FRAME_PING, &frame));
-		CHECK_EQ(frame.header.length, FRAME_PING_MAX);
-		CHECK(solo->now - last >= wait);
-		wait = solo->now - last;
-		CHECK(wait <= solo->s->config.probe_interval_ns);
-		last = solo->now;
-		prove(0, 0);
-	}
-	CHECK_EQ(wait, solo->s->config.probe_interval_ns);
-	solo_free(solo);
-}
-
-/* A probe that cannot be written yet: the carrier is asked once, and is nothing to wake up for if all went. */
-static void a_full_carrier_is_not_waited_for(void)
-{
-	struct carrier_report report = { .known = true };
-	time_ns deadline;
-
-	begin(MODE_STRIPE, 1);
-	session_path_room(solo->s, &solo->path[0], false);
-	deadline = session_deadline(solo->s, solo->now);
-	CHECK(deadline > solo->now && deadline < solo->now + NS_PER_S);
-	solo->now = deadline;
-	session_path_report(solo->s, &solo->path[0], &report, solo->now);
-	pass(60 * NS_PER_S);
-	CHECK(solo->path[0].ping_due);
-	CHECK(session_deadline(solo->s, solo->now) > solo->now);
-	solo_free(solo);
-}
-
-/* Full, with everything proven through a path that is gone: its carrier's silence must be seen all the same. */
-static void a_full_carrier_in_silence(void)
-{
-	struct carrier_report report = { .known = true, .waiting = true };
-	time_ns began;
-
-	begin(MODE_STRIPE, 1);
-	session_path_room(solo->s, &solo->path[0], false);
-	began = solo->now;
-	while (session_state(solo->s) == SESSION_OPEN && solo->now < began + 600 * NS_PER_S) {
-		time_ns deadline = session_deadline(solo->s, solo->now);
-
-		CHECK(deadline > solo->now && deadline != TIME_NEVER);
-		report.ack_age_ns += deadline - solo->now;
-		solo->now = deadline;
-		session_path_report(solo->s, &solo->path[0], &report, solo->now);
-		pass(0);
-		if (solo->now > began + 3 * NS_PER_S)
-			CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
-	}
-	CHECK_EQ(session_state(solo->s), SESSION_RESET);
-	solo_free(solo);
-}
-
-/* Calls in between do not put off the look at a silent path: a program may write all the time. */
-static void a_busy_program_does_not_put_off_the_check(void)
-{
-	time_ns deadline;
-	unsigned looks = 0;
-
-	begin(MODE_STRIPE, 1);
-	solo_write(solo, 100000);
-	solo_carry_all(solo);
-	pass(NS_PER_S);
-	deadline = session_deadline(solo->s, solo->now);
-	for (unsigned i = 0; i < 2000; i++) {
-		solo->now += NS_PER_MS;
-		looks += solo->now >= deadline;
-		deadline = session_deadline(solo->s, solo->now);
-	}
-	CHECK(looks >= 2);
 	solo_free(solo);
 }
 
@@ -452,11 +185,11 @@ static void patience_without_a_path(void)
 		CHECK_EQ(session_deadline(solo->s, solo->now),
 			 solo->now + (ended ? solo->s->config.orphan_timeout_ns :
 					      solo->s->config.resume_timeout_ns));
-		pass(solo->s->config.orphan_timeout_ns);
+		solo_pass(solo, solo->s->config.orphan_timeout_ns);
 		CHECK_EQ(session_state(solo->s), ended ? SESSION_RESET : SESSION_OPEN);
 		if (ended)
 			CHECK_EQ(session_reason(solo->s), REASON_PEER_VANISHED);
-		pass(solo->s->config.resume_timeout_ns);
+		solo_pass(solo, solo->s->config.resume_timeout_ns);
 		CHECK_EQ(session_state(solo->s), SESSION_RESET);
 		CHECK_EQ(session_deadline(solo->s, solo->now), TIME_NEVER);
 		solo_free(solo);
@@ -534,53 +267,6 @@ static void a_path_begins(void)
 	solo_free(solo);
 }
 
-/* Probes of a quiet path: half a second, twice; one, two, four, eight; then the interval. Data begins it anew. */
-static void probes_grow_rare(void)
-{
-	static const unsigned waits_ms[] = { 500, 500, 1000, 2000, 4000, 8000, 10000, 10000 };
-
-	begin(MODE_STRIPE, 1);
-	for (unsigned round = 0; round < 2; round++) {
-		time_ns last = solo->now;
-
-		solo_write(solo, 10);
-		solo_carry_all(solo);
-		prove(0, 0);
-		for (unsigned i = 0; i < 8; i++) {
-			CHECK_EQ(session_deadline(solo->s, solo->now), last + waits_ms[i] * NS_PER_MS);
-			pass(last + waits_ms[i] * NS_PER_MS - solo->now);
-			CHECK(solo->path[0].ping_due);
-			last = solo->now;
-			solo_carry_all(solo);
-			CHECK(!solo->path[0].ping_due);
-			prove(0, 0);
-		}
-	}
-	solo_free(solo);
-}
-
-/* An interval shorter than the first wait, and none at all. */
-static void probes_by_the_interval(void)
-{
-	begin(MODE_STRIPE, 1);
-	solo->s->config.probe_interval_ns = 300 * NS_PER_MS;
-	solo_write(solo, 10);
-	solo_carry_all(solo);
-	prove(0, 0);
-	for (unsigned i = 0; i < 3; i++) {
-		time_ns deadline = session_deadline(solo->s, solo->now);
-
-		CHECK_EQ(deadline, solo->now + 300 * NS_PER_MS);
-		pass(deadline - solo->now);
-		solo_carry_all(solo);
-		prove(0, 0);
-	}
-	solo->s->config.probe_interval_ns = TIME_NEVER;
-	path_quiet_from(solo->s, &solo->path[0], solo->now);
-	CHECK_EQ(solo->path[0].ping_wait_ns, 500 * NS_PER_MS);
-	solo_free(solo);
-}
-
 /* Why a path carries nothing, in words that a person can read. */
 static void reasons(void)
 {
@@ -598,49 +284,6 @@ static void reasons(void)
 	solo_path(solo, 2, RTT, false);
 	CHECK_EQ(session_path_reason(solo->s, &solo->path[2], solo->now), REASON_PATH_PROVING);
 	solo_free(solo);
-}
-
-/* A suspect path asks for a fresh connection after a fifth of a second, any other after half of one. */
-static void when_a_fresh_connection_is_wanted(void)
-{
-	time_ns due_at, since;
-
-	make_suspect();
-	since = solo->path[0].health.state_at;
-	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], since + 200 * NS_PER_MS - 1), 0);
-	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], since + 200 * NS_PER_MS), since);
-	/* The driver is woken for that, once. */
-	CHECK_EQ(session_paths_deadline(solo->s, solo->now), since + 200 * NS_PER_MS);
-	CHECK(session_paths_deadline(solo->s, since + 200 * NS_PER_MS) > since + 200 * NS_PER_MS);
-	solo_free(solo);
-
-	begin(MODE_STRIPE, 1);
-	solo_write(solo, 8000);
-	solo_carry_all(solo);
-	due_at = health_due_at(&solo->path[0].health, solo->s->sender.floor_ns);
-	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], due_at + 500 * NS_PER_MS - 1), 0);
-	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], due_at + 500 * NS_PER_MS), due_at);
-	solo_free(solo);
-}
-
-/* The newest evidence of another decides; what closes, or is lost, cannot testify. */
-static void who_may_testify(void)
-{
-	for (unsigned gone = 0; gone < 3; gone++) {
-		begin(MODE_STRIPE, 2);
-		solo_write(solo, 8000);
-		solo_carry(solo, 0, SIZE_MAX);
-		pass(RTT + 100 * NS_PER_MS);
-		solo_carry_all(solo);
-		if (gone == 1)
-			path_queue_close(&solo->path[1], REASON_GOING_AWAY, 0);
-		prove(1, 0);
-		if (gone == 2)
-			session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
-		pass(1);
-		CHECK_EQ(state_of(0), gone == 0 ? HEALTH_SUSPECT : HEALTH_ACTIVE);
-		solo_free(solo);
-	}
 }
 
 /* Lost while all others are lost too: since then, and never moved by what is lost later. */
@@ -697,72 +340,23 @@ static void notes_have_a_limit(void)
 	solo_free(solo);
 }
 
-/* A path that was readmitted is proved by the first byte sent since, and by none before. */
-static void proved_by_one_byte(void)
-{
-	make_suspect();
-	pass(solo->path[0].health.dwell_ns);
-	prove(0, 0);
-	CHECK_EQ(state_of(0), HEALTH_FRESH);
-	health_sent(&solo->path[0].health, 1, true, solo->now);
-	prove(0, 1);
-	CHECK_EQ(state_of(0), HEALTH_FRESH);
-	prove(0, 0);
-	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
-	solo_free(solo);
-}
-
-/* A carrier at rest is asked, when the first answer is missed, whether its clock runs. */
-static void when_a_carrier_is_asked(void)
-{
-	struct carrier_report report = { .known = true, .ack_age_ns = 0 };
-	time_ns look_at;
-
-	begin(MODE_STRIPE, 1);
-	session_path_report(solo->s, &solo->path[0], &report, solo->now);
-	solo_write(solo, 8000);
-	solo_carry_all(solo);
-	look_at = health_look_at(&solo->path[0].health, solo->s->sender.floor_ns);
-	CHECK(look_at < health_due_at(&solo->path[0].health, solo->s->sender.floor_ns));
-	CHECK_EQ(session_deadline(solo->s, solo->now), look_at);
-	/* Asked too late it is asked soon, and not at once for ever. */
-	CHECK_EQ(session_deadline(solo->s, look_at), look_at + 5 * NS_PER_MS);
-	solo_free(solo);
-}
-
 int main(void)
 {
 	RUN(ids_are_used_once);
 	RUN(an_id_in_use_is_refused_after_a_leap);
 	RUN(no_more_than_there_is_room_for);
 	RUN(a_lost_path_gives_back_what_it_carried);
-	RUN(suspicion_is_relative);
-	RUN(readmission);
-	RUN(readmission_when_nothing_is_owed);
-	RUN(alone_it_is_never_suspect);
 	RUN(an_ended_outage_is_forgotten);
 	RUN(patience_counts_from_the_last_sign_of_life);
 	RUN(a_wish_outlives_its_path);
 	RUN(no_patience_at_all);
-	RUN(without_room_there_is_no_readmission);
-	RUN(silence_asks_for_a_fresh_connection);
-	RUN(idle_probes);
-	RUN(a_full_carrier_is_not_waited_for);
-	RUN(a_full_carrier_in_silence);
-	RUN(a_busy_program_does_not_put_off_the_check);
 	RUN(patience_without_a_path);
 	RUN(a_path_that_comes_after_the_end_is_told);
 	RUN(leaps_of_ids);
 	RUN(no_room_after_copies_either);
 	RUN(a_path_begins);
-	RUN(probes_grow_rare);
-	RUN(probes_by_the_interval);
 	RUN(reasons);
-	RUN(when_a_fresh_connection_is_wanted);
-	RUN(who_may_testify);
 	RUN(without_any_path);
 	RUN(notes_have_a_limit);
-	RUN(proved_by_one_byte);
-	RUN(when_a_carrier_is_asked);
 	return 0;
 }

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known of each path: suspicion, readmission, probes, what a carrier tells, when a fresh one is wanted. */
+#include "core/scheduler.h"
+#include "test/solo.h"
+#include "test/test.h"
+#include "test/world.h"
+
+#define LIMIT (1u << 20)
+#define RTT   (20 * NS_PER_MS)
+
+static struct solo *solo;
+
+static void begin(enum session_mode mode, unsigned paths)
+{
+	solo = solo_alike(mode, LIMIT, paths, RTT);
+}
+
+static enum health_state state_of(unsigned path)
+{
+	return solo->path[path].health.state;
+}
+
+/* Silent, and another path has newer evidence: suspect. Its bytes go elsewhere at once. */
+static void suspicion_is_relative(void)
+{
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	CHECK(solo_carry(solo, 0, SIZE_MAX) > 8000);
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	/* All are silent: perhaps the peer is. The idle one is asked. */
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	CHECK(solo->path[1].ping_due);
+	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[1]);
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+	CHECK(session_next_writer(solo->s, solo->now) == NULL);
+	solo_pass(solo, RTT);
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	solo_prove(solo, 1, 0);
+	solo_pass(solo, 1);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[0], solo->now), REASON_PATH_SUSPECT);
+	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[1]);
+	solo_free(solo);
+}
+
+static void make_suspect(void)
+{
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	solo_carry(solo, 0, SIZE_MAX);
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	solo_carry_all(solo);
+	solo_prove(solo, 1, 0);
+	solo_pass(solo, 1);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	solo_carry_all(solo);
+	solo_prove(solo, 1, 0);
+}
+
+/* Out of SUSPECT slowly, through a probe of its own, with new evidence. */
+static void readmission(void)
+{
+	make_suspect();
+	/* Too soon. */
+	solo_pass(solo, NS_PER_MS);
+	solo_prove(solo, 0, 10);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	solo_pass(solo, solo->path[0].health.dwell_ns);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	CHECK(solo->path[0].ping_due);
+	/* Only what is sent now can prove it. */
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_carry_all(solo);
+	solo_pass(solo, RTT);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	solo_free(solo);
+}
+
+/* All evidence came while it was too soon: time alone readmits it then, there is nothing to wait for. */
+static void readmission_when_nothing_is_owed(void)
+{
+	time_ns deadline;
+
+	make_suspect();
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	deadline = session_deadline(solo->s, solo->now);
+	CHECK(deadline > solo->now);
+	CHECK(deadline <= solo->now + solo->path[0].health.dwell_ns);
+	solo->now = deadline;
+	session_tick(solo->s, solo->now);
+	solo->now = solo->path[0].health.state_at + solo->path[0].health.dwell_ns;
+	session_tick(solo->s, solo->now);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_free(solo);
+}
+
+static void alone_it_is_never_suspect(void)
+{
+	begin(MODE_STRIPE, 1);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 45; i++) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK(deadline > solo->now);
+		solo_pass(solo, deadline - solo->now);
+		CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+		CHECK(session_next_writer(solo->s, solo->now) == NULL);
+	}
+	/* Looked at ever more rarely. */
+	CHECK(solo->now > 30 * NS_PER_S);
+	CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
+	solo_free(solo);
+}
+
+/* A path is readmitted on a probe; where no probe can go it stays suspect, and nobody waits in a circle. */
+static void without_room_there_is_no_readmission(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1 };
+
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	solo_prove(solo, 0, 0);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	session_path_room(solo->s, &solo->path[0], false);
+	for (unsigned i = 0; i < 100 && state_of(0) != HEALTH_SUSPECT; i++) {
+		solo_pass(solo, 50 * NS_PER_MS);
+		solo_carry_all(solo);
+		solo_prove(solo, 1, 0);
+		report.ack_age_ns += 50 * NS_PER_MS;
+		session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	}
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	solo_pass(solo, 5 * NS_PER_S);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
+	session_path_room(solo->s, &solo->path[0], true);
+	CHECK(session_deadline(solo->s, solo->now) <= solo->now);
+	solo_pass(solo, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_free(solo);
+}
+
+/* A fresh connection is wanted when nothing moves, not when the network is slow. */
+static void silence_asks_for_a_fresh_connection(void)
+{
+	struct carrier_report report = { .known = true, .acked_bytes = 1000, .ack_age_ns = 0 };
+
+	begin(MODE_STRIPE, 1);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), 0);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 30; i++) {
+		solo_pass(solo, 100 * NS_PER_MS);
+		report.acked_bytes += 1000;
+		session_path_report(solo->s, &solo->path[0], &report, solo->now);
+		CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), 0);
+	}
+	solo_pass(solo, 500 * NS_PER_MS);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], solo->now), solo->now);
+	solo_free(solo);
+}
+
+/* An idle path is probed soon after its last bytes, then ever more rarely, up to the interval. */
+static void idle_probes(void)
+{
+	struct solo_frame frame;
+	time_ns last, wait = 0;
+
+	begin(MODE_STRIPE, 1);
+	while (solo_take(solo, 0, &frame))
+		;
+	last = solo->now;
+	for (unsigned i = 0; i < 12; i++) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK(deadline > solo->now && deadline != TIME_NEVER);
+		solo_pass(solo, deadline - solo->now);
+		solo_carry_all(solo);
+		CHECK(solo_take_type(solo, 0, FRAME_PING, &frame));
+		CHECK_EQ(frame.header.length, FRAME_PING_MAX);
+		CHECK(solo->now - last >= wait);
+		wait = solo->now - last;
+		CHECK(wait <= solo->s->config.probe_interval_ns);
+		last = solo->now;
+		solo_prove(solo, 0, 0);
+	}
+	CHECK_EQ(wait, solo->s->config.probe_interval_ns);
+	solo_free(solo);
+}
+
+/* A probe that cannot be written yet: the carrier is asked once, and is nothing to wake up for if all went. */
+static void a_full_carrier_is_not_waited_for(void)
+{
+	struct carrier_report report = { .known = true };
+	time_ns deadline;
+
+	begin(MODE_STRIPE, 1);
+	session_path_room(solo->s, &solo->path[0], false);
+	deadline = session_deadline(solo->s, solo->now);
+	CHECK(deadline > solo->now && deadline < solo->now + NS_PER_S);
+	solo->now = deadline;
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	solo_pass(solo, 60 * NS_PER_S);
+	CHECK(solo->path[0].ping_due);
+	CHECK(session_deadline(solo->s, solo->now) > solo->now);
+	solo_free(solo);
+}
+
+/* Full, with everything proven through a path that is gone: its carrier's silence must be seen all the same. */
+static void a_full_carrier_in_silence(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true };
+	time_ns began;
+
+	begin(MODE_STRIPE, 1);
+	session_path_room(solo->s, &solo->path[0], false);
+	began = solo->now;
+	while (session_state(solo->s) == SESSION_OPEN && solo->now < began + 600 * NS_PER_S) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK(deadline > solo->now && deadline != TIME_NEVER);
+		report.ack_age_ns += deadline - solo->now;
+		solo->now = deadline;
+		session_path_report(solo->s, &solo->path[0], &report, solo->now);
+		solo_pass(solo, 0);
+		if (solo->now > began + 3 * NS_PER_S)
+			CHECK(session_path_silent_since(solo->s, &solo->path[0], solo->now) > 0);
+	}
+	CHECK_EQ(session_state(solo->s), SESSION_RESET);
+	solo_free(solo);
+}
+
+/* Calls in between do not put off the look at a silent path: a program may write all the time. */
+static void a_busy_program_does_not_put_off_the_check(void)
+{
+	time_ns deadline;
+	unsigned looks = 0;
+
+	begin(MODE_STRIPE, 1);
+	solo_write(solo, 100000);
+	solo_carry_all(solo);
+	solo_pass(solo, NS_PER_S);
+	deadline = session_deadline(solo->s, solo->now);
+	for (unsigned i = 0; i < 2000; i++) {
+		solo->now += NS_PER_MS;
+		looks += solo->now >= deadline;
+		deadline = session_deadline(solo->s, solo->now);
+	}
+	CHECK(looks >= 2);
+	solo_free(solo);
+}
+
+/* Probes of a quiet path: half a second, twice; one, two, four, eight; then the interval. Data begins it anew. */
+static void probes_grow_rare(void)
+{
+	static const unsigned waits_ms[] = { 500, 500, 1000, 2000, 4000, 8000, 10000, 10000 };
+
+	begin(MODE_STRIPE, 1);
+	for (unsigned round = 0; round < 2; round++) {
+		time_ns last = solo->now;
+
+		solo_write(solo, 10);
+		solo_carry_all(solo);
+		solo_prove(solo, 0, 0);
+		for (unsigned i = 0; i < 8; i++) {
+			CHECK_EQ(session_deadline(solo->s, solo->now), last + waits_ms[i] * NS_PER_MS);
+			solo_pass(solo, last + waits_ms[i] * NS_PER_MS - solo->now);
+			CHECK(solo->path[0].ping_due);
+			last = solo->now;
+			solo_carry_all(solo);
+			CHECK(!solo->path[0].ping_due);
+			solo_prove(solo, 0, 0);
+		}
+	}
+	solo_free(solo);
+}
+
+/* An interval shorter than the first wait, and none at all. */
+static void probes_by_the_interval(void)
+{
+	begin(MODE_STRIPE, 1);
+	solo->s->config.probe_interval_ns = 300 * NS_PER_MS;
+	solo_write(solo, 10);
+	solo_carry_all(solo);
+	solo_prove(solo, 0, 0);
+	for (unsigned i = 0; i < 3; i++) {
+		time_ns deadline = session_deadline(solo->s, solo->now);
+
+		CHECK_EQ(deadline, solo->now + 300 * NS_PER_MS);
+		solo_pass(solo, deadline - solo->now);
+		solo_carry_all(solo);
+		solo_prove(solo, 0, 0);
+	}
+	solo->s->config.probe_interval_ns = TIME_NEVER;
+	path_quiet_from(solo->s, &solo->path[0], solo->now);
+	CHECK_EQ(solo->path[0].ping_wait_ns, 500 * NS_PER_MS);
+	solo_free(solo);
+}
+
+/* A suspect path asks for a fresh connection after a fifth of a second, any other after half of one. */
+static void when_a_fresh_connection_is_wanted(void)
+{
+	time_ns due_at, since;
+
+	make_suspect();
+	since = solo->path[0].health.state_at;
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], since + 200 * NS_PER_MS - 1), 0);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], since + 200 * NS_PER_MS), since);
+	/* The driver is woken for that, once. */
+	CHECK_EQ(session_paths_deadline(solo->s, solo->now), since + 200 * NS_PER_MS);
+	CHECK(session_paths_deadline(solo->s, since + 200 * NS_PER_MS) > since + 200 * NS_PER_MS);
+	solo_free(solo);
+
+	begin(MODE_STRIPE, 1);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	due_at = health_due_at(&solo->path[0].health, solo->s->sender.floor_ns);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], due_at + 500 * NS_PER_MS - 1), 0);
+	CHECK_EQ(session_path_silent_since(solo->s, &solo->path[0], due_at + 500 * NS_PER_MS), due_at);
+	solo_free(solo);
+}
+
+/* The newest evidence of another decides; what closes, or is lost, cannot testify. */
+static void who_may_testify(void)
+{
+	for (unsigned gone = 0; gone < 3; gone++) {
+		begin(MODE_STRIPE, 2);
+		solo_write(solo, 8000);
+		solo_carry(solo, 0, SIZE_MAX);
+		solo_pass(solo, RTT + 100 * NS_PER_MS);
+		solo_carry_all(solo);
+		if (gone == 1)
+			path_queue_close(&solo->path[1], REASON_GOING_AWAY, 0);
+		solo_prove(solo, 1, 0);
+		if (gone == 2)
+			session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
+		solo_pass(solo, 1);
+		CHECK_EQ(state_of(0), gone == 0 ? HEALTH_SUSPECT : HEALTH_ACTIVE);
+		solo_free(solo);
+	}
+}
+
+/* A path that was readmitted is proved by the first byte sent since, and by none before. */
+static void proved_by_one_byte(void)
+{
+	make_suspect();
+	solo_pass(solo, solo->path[0].health.dwell_ns);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	health_sent(&solo->path[0].health, 1, true, solo->now);
+	solo_prove(solo, 0, 1);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_ACTIVE);
+	solo_free(solo);
+}
+
+/* A carrier at rest is asked, when the first answer is missed, whether its clock runs. */
+static void when_a_carrier_is_asked(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = 0 };
+	time_ns look_at;
+
+	begin(MODE_STRIPE, 1);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	look_at = health_look_at(&solo->path[0].health, solo->s->sender.floor_ns);
+	CHECK(look_at < health_due_at(&solo->path[0].health, solo->s->sender.floor_ns));
+	CHECK_EQ(session_deadline(solo->s, solo->now), look_at);
+	/* Asked too late it is asked soon, and not at once for ever. */
+	CHECK_EQ(session_deadline(solo->s, look_at), look_at + 5 * NS_PER_MS);
+	solo_free(solo);
+}
+
+int main(void)
+{
+	RUN(suspicion_is_relative);
+	RUN(readmission);
+	RUN(readmission_when_nothing_is_owed);
+	RUN(alone_it_is_never_suspect);
+	RUN(without_room_there_is_no_readmission);
+	RUN(silence_asks_for_a_fresh_connection);
+	RUN(idle_probes);
+	RUN(a_full_carrier_is_not_waited_for);
+	RUN(a_full_carrier_in_silence);
+	RUN(a_busy_program_does_not_put_off_the_check);
+	RUN(probes_grow_rare);
+	RUN(probes_by_the_interval);
+	RUN(when_a_fresh_connection_is_wanted);
+	RUN(who_may_testify);
+	RUN(proved_by_one_byte);
+	RUN(when_a_carrier_is_asked);
+	return 0;
+}
