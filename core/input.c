@@ -41,13 +41,13 @@ int session_stored(struct session *s, struct path *p, uint64_t start, uint64_t e
 	return 0;
 }
 
-/* Stream bytes of a DATA frame that were read elsewhere: copies what is missing. */
+/* Stream bytes of a DATA frame that were read elsewhere: copies what is missing. in.at says how far that went. */
 static int store(struct session *s, struct path *p, const uint8_t *bytes, size_t length, time_ns now)
 {
-	uint64_t at = p->in.at, end = p->in.at + length;
+	uint64_t end = p->in.at + length;
 
-	while (at < end) {
-		uint64_t start = at, stop = end;
+	while (p->in.at < end) {
+		uint64_t at = p->in.at, start = at, stop = end;
 		struct iovec iov;
 		int used, error;
 
@@ -56,7 +56,7 @@ static int store(struct session *s, struct path *p, const uint8_t *bytes, size_t
 		p->duplicate_bytes_received += start - at;
 		s->duplicate_received += start - at;
 		bytes += start - at;
-		at = start;
+		p->in.at = start;
 		if (start == stop)
 			continue;
 		used = receive_buffer_place(&s->receive, &s->stock, start, stop, &iov, 1);
@@ -67,9 +67,8 @@ static int store(struct session *s, struct path *p, const uint8_t *bytes, size_t
 		if (error < 0)
 			return error;
 		bytes += iov.iov_len;
-		at += iov.iov_len;
+		p->in.at += iov.iov_len;
 	}
-	p->in.at = end;
 	return 0;
 }
 
@@ -251,27 +250,34 @@ static int input_control(struct session *s, struct path *p, const uint8_t **byte
 	return error;
 }
 
-int session_input(struct session *s, struct path *p, const uint8_t *bytes, size_t length, time_ns now)
+static int input_data(struct session *s, struct path *p, const uint8_t **bytes, size_t *length,
+		      time_ns now)
 {
-	while (length > 0 && s->state < SESSION_CLOSED && !p->closed_by_peer) {
+	uint64_t before = p->in.at, left = p->in.end - p->in.at;
+	int error = store(s, p, *bytes, left < *length ? (size_t)left : *length, now);
+	size_t count = (size_t)(p->in.at - before);
+
+	*bytes += count;
+	*length -= count;
+	if (count > 0 && error != -EPROTO)
+		data_arrived(s, p, count, now);
+	return error;
+}
+
+int session_input(struct session *s, struct path *p, const uint8_t **bytes, size_t *length, time_ns now)
+{
+	while (*length > 0 && s->state < SESSION_CLOSED && !p->closed_by_peer) {
 		int error;
 
 		if (!p->in.in_payload) {
-			error = input_header(s, p, &bytes, &length, now);
+			error = input_header(s, p, bytes, length, now);
 			if (error == 0 && p->in.in_payload && p->in.frame.type != FRAME_DATA &&
 			    p->in.frame.length == 0)
-				error = input_control(s, p, &bytes, &length, now);
+				error = input_control(s, p, bytes, length, now);
 		} else if (p->in.frame.type == FRAME_DATA) {
-			uint64_t left = p->in.end - p->in.at;
-			size_t count = left < length ? (size_t)left : length;
-
-			error = store(s, p, bytes, count, now);
-			bytes += count;
-			length -= count;
-			if (error == 0)
-				data_arrived(s, p, count, now);
+			error = input_data(s, p, bytes, length, now);
 		} else {
-			error = input_control(s, p, &bytes, &length, now);
+			error = input_control(s, p, bytes, length, now);
 		}
 		if (error < 0)
 			return reset_for(s, error, now);
@@ -279,10 +285,34 @@ int session_input(struct session *s, struct path *p, const uint8_t *bytes, size_
 	return 0;
 }
 
+int session_read_on(struct session *s, time_ns now)
+{
+	struct path *p = s->held.path;
+	int error;
+
+	if (p == NULL)
+		return 0;
+	error = session_input(s, p, &s->held.bytes, &s->held.length, now);
+	if (error != -ENOMEM)
+		session_drop_held(s, p);
+	return error;
+}
+
+void session_drop_held(struct session *s, const struct path *p)
+{
+	if (s->held.path != p)
+		return;
+	s->held.path = NULL;
+	stock_give(&s->stock, s->staging);
+	s->staging = NULL;
+}
+
 unsigned session_place(struct session *s, struct path *p, struct iovec *iov, unsigned max)
 {
 	unsigned used = 0;
 
+	if (s->held.path != NULL)
+		return 0;
 	assert(s->staging == NULL && max > 0);
 	s->placed_bytes = 0;
 	s->staging = stock_take(&s->stock);
@@ -309,7 +339,10 @@ int session_arrived(struct session *s, struct path *p, size_t length, time_ns no
 	size_t placed = s->placed_bytes < length ? s->placed_bytes : length;
 	int error = 0;
 
-	assert(s->staging != NULL);
+	assert(s->staging != NULL && s->held.path == NULL);
+	s->held.path = p;
+	s->held.bytes = s->staging;
+	s->held.length = length - placed;
 	if (length > 0) {
 		p->received_bytes += length;
 		p->received_at = now;
@@ -320,12 +353,9 @@ int session_arrived(struct session *s, struct path *p, size_t length, time_ns no
 		p->in.at += placed;
 		if (error == 0)
 			data_arrived(s, p, placed, now);
-		else
-			error = reset_for(s, error, now);
 	}
 	if (error == 0)
-		error = session_input(s, p, s->staging, length - placed, now);
-	stock_give(&s->stock, s->staging);
-	s->staging = NULL;
-	return error;
+		return session_read_on(s, now);
+	session_drop_held(s, p);
+	return reset_for(s, error, now);
 }

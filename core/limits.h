@@ -17,7 +17,7 @@ typedef int64_t time_ns;
 #define BLOCK_BYTES 65536u
 /* Either window of a session that can be saved. */
 #define SAVE_WINDOW_MAX (UINT64_C(1) << 30)
-/* Spare ones that a session at work has: what one reading of scattered chunks can need. */
+/* Spare ones that a session at work has: a reading that is more scattered goes on when more were lent. */
 #define STOCK_BLOCKS 16u
 
 /* Wire. */

@@ -154,7 +154,8 @@ int64_t session_save(const struct session *s, uint8_t *out, size_t capacity, tim
 	size_t length = session_save_bytes(s);
 	uint8_t *at = out;
 
-	assert(s->staging == NULL && b->space_end == b->end && s->sender.flight.base == b->acknowledged);
+	assert(s->staging == NULL || s->held.path != NULL);
+	assert(b->space_end == b->end && s->sender.flight.base == b->acknowledged);
 	assert(b->limit_bytes <= SAVE_WINDOW_MAX && r->limit_bytes <= SAVE_WINDOW_MAX);
 	if (capacity < length)
 		return -ENOBUFS;

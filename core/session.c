@@ -51,6 +51,7 @@ void session_fini(struct session *s)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		assert(s->sender.paths[i] == NULL);
+	assert(s->held.path == NULL);
 	if (s->staging != NULL)
 		stock_give(&s->stock, s->staging);
 	s->staging = NULL;
@@ -83,11 +84,13 @@ static bool has_path(const struct session *s)
 
 unsigned session_blocks_wanted(const struct session *s)
 {
-	if (s->state >= SESSION_CLOSED || s->stock.free >= STOCK_BLOCKS)
+	unsigned spare = s->stock.free + (s->held.path != NULL);
+
+	if (s->state >= SESSION_CLOSED || spare >= STOCK_BLOCKS)
 		return 0;
 	if (!has_path(s) && session_room(s) == 0)
 		return 0;
-	return STOCK_BLOCKS - s->stock.free;
+	return STOCK_BLOCKS - spare;
 }
 
 void session_lend(struct session *s, void *block)

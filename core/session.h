@@ -114,11 +114,14 @@ uint32_t session_path_backlog(const struct session *s, const struct path *p);
 /*
  * Reading a carrier: where its next bytes go, then how many came. place returns iovecs used; 0 means no
  * memory: read again when blocks were lent. After each place arrived must follow, with 0 if nothing
- * came. It returns 0; -EPROTO: the session has been reset by that; -ENOMEM: bytes of this carrier had
- * to be dropped for want of a block, so it must be given up (session_path_lost).
+ * came. It returns 0; -EPROTO: the session has been reset by that; -ENOMEM: a part of the bytes waits
+ * for blocks. Then place gives nothing, for any path, until read_on, called after what is wanted was
+ * lent, returns something else, as arrived would: 0 also when nothing waited. Each block takes it
+ * further. What waits is lost with its path.
  */
 unsigned session_place(struct session *s, struct path *p, struct iovec *iov, unsigned max);
 int session_arrived(struct session *s, struct path *p, size_t length, time_ns now);
+int session_read_on(struct session *s, time_ns now);
 /* True when the peer closed this carrier by a CLOSE frame; reason tells which. */
 bool session_path_closed_by_peer(const struct path *p, enum reason *reason);
 

@@ -32,8 +32,13 @@ struct session {
 	uint64_t peer_consumed;         /* of our bytes, by the peer's program */
 	uint64_t peer_window;           /* the receive limit that the peer began with */
 	uint64_t limit_announced;       /* our receive limit as last told */
-	uint8_t *staging;               /* a block in use between place and arrived; else NULL */
+	uint8_t *staging;               /* a block in use between place and arrived, and while it is held */
 	size_t placed_bytes;            /* how many bytes of that reading go straight into the receive buffer */
+	struct {                        /* the part of staging that waits for blocks */
+		struct path *path;      /* that brought it; NULL: nothing waits */
+		const uint8_t *bytes;
+		size_t length;
+	} held;
 	uint64_t duplicate_received;
 	time_ns waiting_at;             /* bytes are missing since then; TIME_NEVER: none are */
 	time_ns longest_gap_ns;
@@ -69,8 +74,10 @@ size_t acknowledge_encode(const struct session *s, const struct path *p, uint8_t
 void acknowledge_written(struct session *s, struct path *p);
 int acknowledge_received(struct session *s, const struct frame_ack *ack, time_ns now);
 
-/* input.c: bytes of one carrier, in order. 0 or -EPROTO / -ENOMEM. */
-int session_input(struct session *s, struct path *p, const uint8_t *bytes, size_t length, time_ns now);
+/* input.c: bytes of one carrier, in order; both go on to what is left. 0, -EPROTO, or -ENOMEM: blocks are wanted. */
+int session_input(struct session *s, struct path *p, const uint8_t **bytes, size_t *length, time_ns now);
+/* This path is over: what it brought and is held goes with it. */
+void session_drop_held(struct session *s, const struct path *p);
 /* Marks stream bytes [start, end), now stored, as arrived. */
 int session_stored(struct session *s, struct path *p, uint64_t start, uint64_t end, time_ns now);
 

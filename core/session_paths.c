@@ -171,6 +171,7 @@ static void note_pathless(struct session *s, bool ended, time_ns now)
 
 void session_path_lost(struct session *s, struct path *p, enum reason reason, bool ended, time_ns now)
 {
+	session_drop_held(s, p);
 	if (p->health.state == HEALTH_DOWN)
 		return;
 	health_move(&p->health, HEALTH_DOWN, now);

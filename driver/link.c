@@ -164,6 +164,16 @@ static void look_closed(struct link *l)
 		l->outcome = LINK_CLOSED_BY_PEER;
 }
 
+/* Blocks for the next reading, and for what an earlier one, of any link, had none for. False: no memory. */
+static bool ready_to_read(struct endpoint *ep, time_ns now)
+{
+	do {
+		if (!endpoint_lend(ep))
+			return false;
+	} while (session_read_on(ep->session, now) == -ENOMEM);
+	return true;
+}
+
 bool link_read(struct link *l, time_ns now)
 {
 	struct endpoint *ep = l->endpoint;
@@ -173,19 +183,20 @@ bool link_read(struct link *l, time_ns now)
 	for (unsigned i = 0; l->readable && l->outcome == LINK_GOES_ON; i++) {
 		if (i == READ_TURN_ROUNDS || bytes >= READ_TURN_BYTES)
 			return true;
-		if (!endpoint_lend(ep))
+		if (!ready_to_read(ep, now))
+			return false;
+		look_closed(l);
+		if (l->outcome != LINK_GOES_ON)
 			return false;
 		unsigned used = session_place(ep->session, &l->path, iov, IOV_MOST);
 		if (used == 0)
 			return false;
 		ssize_t n = l->carrier->ops->receive(l->carrier, iov, used);
-		int error = session_arrived(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
+		(void)session_arrived(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
 		if (n == -EAGAIN)
 			l->readable = false;
 		else if (n <= 0)
 			lost(l, (int)-n, n == 0 || n == -ECONNRESET || n == -EPIPE);
-		else if (error == -ENOMEM)
-			lost(l, ENOMEM, false);
 		else
 			look_closed(l);
 		bytes += n > 0 ? (size_t)n : 0;

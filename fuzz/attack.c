@@ -151,6 +151,24 @@ void attack_pump(struct attack *w)
 	}
 }
 
+/* What the last reading had no blocks for goes on while blocks are lent, each time some bytes further. */
+static int read_on(struct attack *w)
+{
+	const struct session *s = w->s;
+	int error = -ENOMEM;
+
+	while (error == -ENOMEM && w->lends) {
+		size_t left = s->held.length;
+
+		HOLDS(session_blocks_wanted(w->s) > 0);
+		attack_lend(w);
+		error = session_read_on(w->s, w->now);
+		HOLDS(error != -ENOMEM || s->held.length < left);
+	}
+	HOLDS((error == -ENOMEM) == (s->held.path != NULL));
+	return error;
+}
+
 /* Memory ran out in the middle of a reading: how far it got only the session knows. */
 static void believe(struct attack *w)
 {
@@ -214,6 +232,8 @@ void attack_feed(struct attack *w, unsigned i, size_t most)
 		}
 		HOLDS(moved > 0);
 		error = session_arrived(w->s, &c->path, moved, w->now);
+		if (error == -ENOMEM)
+			error = read_on(w);
 		c->queue_at += moved;
 		w->fed += moved;
 		most -= moved;

@@ -34,6 +34,20 @@ static void look_closed(struct world *w, struct host_link *link)
 		   link->path.id);
 }
 
+static bool ready_to_read(struct world *w, struct host *host, time_ns now)
+{
+	int error;
+
+	do {
+		if (!host_lend(w, host))
+			return false;
+		error = session_read_on(host->session, now);
+		world_must(w, error != -EPROTO, "frame: host %u finds a protocol error in held bytes",
+			   host->number);
+	} while (error == -ENOMEM);
+	return true;
+}
+
 static void read_link(struct world *w, struct host *host, struct host_link *link)
 {
 	time_ns now = host_now(w, host);
@@ -44,7 +58,10 @@ static void read_link(struct world *w, struct host *host, struct host_link *link
 		ssize_t got;
 		int error;
 
-		if (!host_lend(w, host))
+		if (!ready_to_read(w, host, now))
+			return;
+		look_closed(w, link);
+		if (link->outcome != OUTCOME_NONE)
 			return;
 		used = session_place(host->session, &link->path, iov, IOV_MOST);
 		if (used == 0) {
@@ -66,8 +83,6 @@ static void read_link(struct world *w, struct host *host, struct host_link *link
 			link->readable = false;
 		else if (got <= 0)
 			lost(link, (int)-got, got == 0 || got == -ECONNRESET || got == -EPIPE);
-		else if (error == -ENOMEM)
-			lost(link, ENOMEM, false);
 		else
 			look_closed(w, link);
 	}
@@ -191,7 +206,7 @@ void host_links_settle(struct world *w, struct host *host)
 		if (link->outcome == OUTCOME_CLOSED_BY_PEER)
 			(void)session_path_closed_by_peer(&link->path, &reason);
 		else if (link->outcome == OUTCOME_LOST)
-			reason = link->error == ENOMEM ? REASON_OUT_OF_MEMORY : REASON_PATH_LOST;
+			reason = REASON_PATH_LOST;
 		else if (!told_long_enough &&
 			 (!link->finished || session_state(host->session) < SESSION_CLOSED))
 			continue;

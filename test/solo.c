@@ -2,6 +2,8 @@
 /* See solo.h. */
 #include "test/solo.h"
 
+#include <errno.h>
+
 #include "test/test.h"
 #include "test/world.h"
 
@@ -93,6 +95,10 @@ int solo_feed(struct solo *solo, unsigned index, const void *bytes, size_t lengt
 			moved += count;
 		}
 		error = session_arrived(solo->s, &solo->path[index], moved, solo->now);
+		while (error == -ENOMEM) {
+			solo_lend(solo);
+			error = session_read_on(solo->s, solo->now);
+		}
 	}
 	return error;
 }

@@ -322,10 +322,9 @@ static void read_carrier(struct world *w, unsigned to, struct world_link *link)
 			moved += count;
 		}
 		error = session_arrived(w->host[to].session, &link->path[to], moved, w->now);
-		if (error == -ENOMEM) {
-			w->starved++;
-			world_break(w, (unsigned)(link - w->link), false);
-			return;
+		while (error == -ENOMEM) {
+			lend(&w->host[to]);
+			error = session_read_on(w->host[to].session, w->now);
 		}
 		CHECK_EQ(error, 0);
 	}

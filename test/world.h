@@ -68,7 +68,6 @@ struct world {
 	 * of its program. And no deadline may lie in the past once everything due was done.
 	 */
 	bool strict;
-	unsigned starved;               /* carriers given up for want of a block */
 };
 
 struct world *world_new(const struct session_config *a, const struct session_config *b);

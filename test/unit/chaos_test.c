@@ -235,8 +235,8 @@ static void run(uint64_t number)
 	}
 	MUST(world_all_read(w));
 	if (verbose)
-		printf("seed %" PRIu64 ": closed %.3f s after healing, %.1f s allowed, %u starved\n", seed,
-		       (double)(w->now - healed_at) / 1e9, (double)left, w->starved);
+		printf("seed %" PRIu64 ": closed %.3f s after healing, %.1f s allowed\n", seed,
+		       (double)(w->now - healed_at) / 1e9, (double)left);
 	world_free(w);
 }
 

@@ -162,6 +162,23 @@ static void too_many_ranges(void)
 	solo_free(solo);
 }
 
+/* The same, when the byte is read straight to its place. */
+static void too_many_ranges_in_place(void)
+{
+	struct frame_data data = { .offset = 2 * RANGES_HELD_MAX + 1, .length = 1 };
+	struct solo *solo = solo_with_path();
+	uint8_t head[FRAME_DATA_HEAD_BYTES];
+
+	for (unsigned i = 0; i < RANGES_HELD_MAX; i++)
+		CHECK_EQ(solo_data(solo, 0, 2 * i + 1, 1, false), 0);
+	frame_data_encode(head, sizeof head, &data);
+	CHECK_EQ(solo_feed(solo, 0, head, sizeof head), 0);
+	CHECK_EQ(solo_feed(solo, 0, "x", 1), -EPROTO);
+	CHECK_EQ(session_state(solo->s), SESSION_RESET);
+	CHECK_EQ(session_reason(solo->s), REASON_PROTOCOL_ERROR);
+	solo_free(solo);
+}
+
 static void feed_ack(struct solo *solo, const struct frame_ack *ack, int expected)
 {
 	uint8_t bytes[FRAME_HEADER_BYTES + FRAME_ACK_MAX];
@@ -695,6 +712,166 @@ static void the_rest_of_a_frame_needs_no_copy(void)
 	solo_free(solo);
 }
 
+#define FAR_BLOCKS 100u
+
+/* One byte in each of FAR_BLOCKS blocks, in frames of their own; the first byte of the stream is not among them. */
+static size_t scattered(uint8_t *out, size_t capacity)
+{
+	size_t length = 0;
+
+	for (unsigned k = 1; k <= FAR_BLOCKS; k++) {
+		struct frame_data data = { .offset = (uint64_t)k * BLOCK_BYTES + k, .length = 1 };
+
+		length += frame_data_encode(out + length, capacity - length, &data);
+		out[length++] = solo_byte(data.offset);
+	}
+	return length;
+}
+
+/* One reading of `bytes`, all of it into the staging block; what session_arrived said. */
+static int one_reading(struct solo *solo, unsigned index, const uint8_t *bytes, size_t length)
+{
+	struct iovec iov[1];
+
+	solo_lend(solo);
+	CHECK_EQ(session_place(solo->s, &solo->path[index], iov, 1), 1);
+	CHECK(length <= iov[0].iov_len);
+	memcpy(iov[0].iov_base, bytes, length);
+	return session_arrived(solo->s, &solo->path[index], length, solo->now);
+}
+
+/* On path 0 of two there are scattered bytes for more blocks than are lent at once, `after` behind them. */
+static struct solo *solo_that_holds(const void *after, size_t length)
+{
+	struct session_config config = world_config(MODE_STRIPE);
+	static uint8_t bytes[BLOCK_BYTES];
+	size_t count = scattered(bytes, sizeof bytes);
+	struct iovec iov[4];
+	struct solo *solo;
+
+	config.receive_limit_bytes = 8 * LIMIT;
+	solo = solo_new(&config, LIMIT);
+	solo_path(solo, 0, NS_PER_MS, false);
+	solo_path(solo, 1, NS_PER_MS, false);
+	memcpy(bytes + count, after, length);
+	CHECK_EQ(one_reading(solo, 0, bytes, count + length), -ENOMEM);
+	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
+	CHECK_EQ(solo->path[0].received_bytes, count + length);
+	CHECK_EQ(solo->path[0].stream_bytes_received, STOCK_BLOCKS - 1);
+	CHECK_EQ(solo->path[0].ack_bytes, STOCK_BLOCKS - 1);
+	/* Nothing is read past it. */
+	CHECK_EQ(session_read_on(solo->s, solo->now), -ENOMEM);
+	CHECK_EQ(session_blocks_wanted(solo->s), STOCK_BLOCKS - 1);
+	solo_lend(solo);
+	CHECK_EQ(session_blocks_wanted(solo->s), 0);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 4), 0);
+	CHECK_EQ(session_place(solo->s, &solo->path[1], iov, 4), 0);
+	return solo;
+}
+
+static int read_on(struct solo *solo)
+{
+	int error = -ENOMEM;
+
+	for (unsigned i = 0; i < FAR_BLOCKS / (STOCK_BLOCKS - 1) && error == -ENOMEM; i++) {
+		solo_lend(solo);
+		error = session_read_on(solo->s, solo->now);
+	}
+	return error;
+}
+
+static void scattered_bytes_wait_for_blocks(void)
+{
+	struct frame_ping ping = { .token = 9 };
+	uint8_t end[FRAME_HEADER_BYTES + FRAME_PING_MAX + 5];
+	size_t length = frame_ping_encode(end, sizeof end, &ping);
+	uint64_t all = (uint64_t)FAR_BLOCKS * BLOCK_BYTES + FAR_BLOCKS + 1;
+	struct solo *solo;
+
+	/* Half a header behind it all: the next reading goes on in it. */
+	header(end + length, 98, FRAME_FLAG_OPTIONAL | 0x80, 0);
+	solo = solo_that_holds(end, length + 5);
+	CHECK_EQ(read_on(solo), 0);
+	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
+	CHECK_EQ(solo->path[0].stream_bytes_received, FAR_BLOCKS);
+	CHECK_EQ(solo->path[0].out.notes_count, 1);
+	CHECK_EQ(solo->s->receive.ahead.count, FAR_BLOCKS);
+	CHECK(solo->blocks <= FAR_BLOCKS + STOCK_BLOCKS);
+	CHECK_EQ(solo_feed(solo, 0, end + length + 5, FRAME_HEADER_BYTES - 5), 0);
+	for (uint64_t at = 0; at < all; at += FRAME_PAYLOAD_MAX)
+		CHECK_EQ(solo_data(solo, at / FRAME_PAYLOAD_MAX % 2, at,
+				   (uint32_t)(all - at < FRAME_PAYLOAD_MAX ? all - at : FRAME_PAYLOAD_MAX), false),
+			 0);
+	CHECK_EQ(solo->s->duplicate_received, FAR_BLOCKS);
+	CHECK_EQ(session_readable(solo->s), all);
+	for (struct iovec iov[32]; session_readable(solo->s) > 0;) {
+		uint64_t at = solo->s->receive.consumed, first = at;
+		unsigned used = session_receive_peek(solo->s, iov, 32);
+
+		for (unsigned i = 0; i < used; i++)
+			for (size_t k = 0; k < iov[i].iov_len; k++)
+				CHECK_EQ(((uint8_t *)iov[i].iov_base)[k], solo_byte(at++));
+		session_receive_consume(solo->s, at - first, solo->now);
+	}
+	solo_free(solo);
+}
+
+static void what_follows_held_bytes_counts(void)
+{
+	struct frame_close close = { .reason = REASON_PATH_STANDBY };
+	uint8_t end[64];
+	struct solo *solo = solo_that_holds(end, frame_close_encode(end, sizeof end, &close));
+	enum reason reason;
+
+	CHECK(!session_path_closed_by_peer(&solo->path[0], &reason));
+	CHECK_EQ(read_on(solo), 0);
+	CHECK(session_path_closed_by_peer(&solo->path[0], &reason));
+	CHECK(!session_path_closed_by_peer(&solo->path[1], &reason));
+	solo_free(solo);
+
+	solo = solo_that_holds(end, header(end, 77, 0, 1));
+	CHECK_EQ(read_on(solo), -EPROTO);
+	CHECK_EQ(session_state(solo->s), SESSION_RESET);
+	CHECK_EQ(session_reason(solo->s), REASON_PROTOCOL_ERROR);
+	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
+	solo_free(solo);
+
+	/* A session that is over wants no blocks, and lets go of the one it has. */
+	solo = solo_that_holds(end, 0);
+	session_reset(solo->s, REASON_NONE, solo->now);
+	CHECK_EQ(session_blocks_wanted(solo->s), 0);
+	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
+	CHECK_EQ(solo->path[0].stream_bytes_received, STOCK_BLOCKS - 1);
+	solo_free(solo);
+}
+
+static void held_bytes_are_lost_with_their_path(void)
+{
+	struct solo *solo = solo_that_holds("", 0);
+	unsigned spare = solo->s->stock.free;
+
+	session_path_lost(solo->s, &solo->path[1], REASON_PATH_LOST, false, solo->now);
+	CHECK_EQ(solo->s->stock.free, spare);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_LOST, false, solo->now);
+	CHECK_EQ(solo->s->stock.free, spare + 1);
+	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
+	solo_path(solo, 2, NS_PER_MS, false);
+	CHECK_EQ(solo_data(solo, 2, 0, 100, false), 0);
+	check_readable(solo, 100);
+	CHECK_EQ(solo->s->receive.ahead.count, STOCK_BLOCKS - 1);
+	solo_free(solo);
+
+	solo = solo_that_holds("", 0);
+	spare = solo->s->stock.free;
+	session_remove_path(solo->s, &solo->path[0], solo->now);
+	CHECK_EQ(solo->s->stock.free, spare + 1);
+	CHECK_EQ(solo_data(solo, 1, 0, 100, false), 0);
+	check_readable(solo, 100);
+	free(solo->out[0].bytes);
+	solo->out[0].bytes = NULL;
+	solo_free(solo);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) {
@@ -706,6 +883,7 @@ int main(int argc, char **argv)
 	RUN(handshake_frames_have_no_place_here);
 	RUN(data_out_of_bounds);
 	RUN(too_many_ranges);
+	RUN(too_many_ranges_in_place);
 	RUN(acknowledged_but_never_sent);
 	RUN(acknowledged_after_its_path_was_lost);
 	RUN(limits_and_evidence_of_old_acks);
@@ -722,5 +900,8 @@ int main(int argc, char **argv)
 	RUN(data_is_a_sign_of_life);
 	RUN(hostile_frames);
 	RUN(the_rest_of_a_frame_needs_no_copy);
+	RUN(scattered_bytes_wait_for_blocks);
+	RUN(what_follows_held_bytes_counts);
+	RUN(held_bytes_are_lost_with_their_path);
 	return 0;
 }
