@@ -75,7 +75,7 @@ int attempt_attach(struct attempt *a, int replaces, unsigned rank, uint32_t conn
 	config.rtt_ns = handshake_rtt_ns(&a->greeting.handshake);
 	config.carrier = greeting_take(&a->greeting);
 	config.carrier->ops->route(config.carrier, &config.route);
-	config.replies_elsewhere = survey_leaves_elsewhere(config.carrier, &config.route);
+	config.replies_elsewhere = survey_leaves_elsewhere(a->dialler->engine, &config.route);
 	attempt_free(a);
 	return endpoint_attach(endpoint, &config);
 }

@@ -15,6 +15,7 @@
 
 #include "driver/listen.h"
 #include "driver/redial.h"
+#include "driver/tables.h"
 
 /* A change comes as several messages, and an address can be used some time after it was told of. */
 #define SETTLE_NS   (50 * NS_PER_MS)
@@ -33,6 +34,8 @@ static void settled(struct timer *t, time_ns now)
 	struct dialler *d, *next;
 
 	(void)now;
+	/* An address that was told of can be used only now, and the routes by it come later still. */
+	tables_changed(c->engine);
 	for (d = c->diallers; d; d = next) {
 		next = d->next;
 		redial_networks_changed(d);
@@ -52,6 +55,8 @@ static void ready(struct watch *w, uint32_t events)
 		reads++;
 	if (reads == READS_MAX)
 		(void)watch_change(c->engine, w, EPOLLIN);
+	if (reads > 0)
+		tables_changed(c->engine);
 	if (reads > 0 && !timer_started(&c->settle))
 		(void)timer_start(c->engine, &c->settle, engine_now(c->engine) + SETTLE_NS);
 }
@@ -61,7 +66,7 @@ static void listen_to_kernel(struct changes *c)
 	struct sockaddr_nl groups = {
 		.nl_family = AF_NETLINK,
 		.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-			     RTMGRP_IPV6_ROUTE,
+			     RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | 1u << (RTNLGRP_IPV6_RULE - 1),
 	};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
@@ -70,6 +75,8 @@ static void listen_to_kernel(struct changes *c)
 	if (bind(fd, (struct sockaddr *)&groups, sizeof groups) < 0 ||
 	    watch_start(c->engine, &c->watch, fd, EPOLLIN, ready) < 0)
 		close(fd);
+	else
+		tables_told(c->engine);
 }
 
 void changes_start(struct engine *e)

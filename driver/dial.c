@@ -374,7 +374,7 @@ static void race_begin(struct dialler *d)
 	for (unsigned i = 0; i < d->peer_count; i++)
 		remote[i] = d->peer[i].remote;
 	d->race = calloc(1, sizeof *d->race);
-	err = d->race ? survey(&d->race->pairs, &d->options, remote, d->peer_count) : -ENOMEM;
+	err = d->race ? survey(d->engine, &d->race->pairs, &d->options, remote, d->peer_count) : -ENOMEM;
 	if (err == -ENODEV)
 		failure_set(&failure, ENODEV, "the option via names no network that this host has now");
 	else if (err < 0)

@@ -12,6 +12,7 @@
 #include "driver/address.h"
 #include "driver/entrance.h"
 #include "driver/guest.h"
+#include "transport/carrier.h"
 
 #define ACCEPTS_MAX 32u                         /* in one turn of the loop */
 #define PAUSE_NS    (100 * NS_PER_MS)           /* after accept failed for want of descriptors or memory */
@@ -24,7 +25,7 @@ static void accept_some(struct door *door)
 		int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (fd >= 0) {
-			guest_new(e, door->entrance->listener, fd);
+			guest_new(e, door->entrance->listener, fd, door->interface);
 			continue;
 		}
 		switch (errno) {
@@ -111,6 +112,8 @@ static int open_socket(const struct entrance *entrance, const char *interface)
 		err = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (err == 0 && interface)
 		err = bind_interface(fd, interface);
+	if (err == 0)
+		carrier_tcp.prepare(fd);
 	if (err == 0)
 		err = interface ? listen_beside(fd, entrance->main->fd, address) : listen_at(fd, address);
 	if (err < 0 && fd >= 0)

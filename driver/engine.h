@@ -90,6 +90,7 @@ struct changes;                 /* changes.c: news from netlink */
 struct listeners;               /* listener.h */
 struct lobby;                   /* lobby.c */
 struct control;                 /* control.c */
+struct tables;                  /* tables.c */
 
 struct engine {
 	pthread_t thread;
@@ -119,6 +120,7 @@ struct engine {
 	struct listeners *listeners;
 	struct lobby *lobby;
 	struct control *control;
+	struct tables *tables;
 	unsigned resolves_count;                /* look-ups under way: resolve.c */
 };
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "driver/address.h"
-#include "transport/route.h"
+#include "driver/tables.h"
 
 /* Whether connections to the entrance's address can come in by this interface and be answered there. */
 static bool has_address(const struct host *host, unsigned index, const struct sockaddr_storage *address)
@@ -78,7 +78,7 @@ static unsigned leading(const struct entrance *entrance, const struct networks *
 	(void)address_numeric(&anywhere, entrance->address.ss_family == AF_INET ? "192.0.2.1" : "2001:db8::1");
 	for (unsigned n = 0; n < networks->count; n++) {
 		unsigned index = networks->network[n].index;
-		int err = route_ask(&answer, &anywhere, NULL, index);
+		int err = tables_route(entrance->engine, &answer, &anywhere, NULL, index);
 		bool leads_there = err == 0 && !answer.local && answer.interface_index == index;
 		bool unknown = err < 0 && err != -ENETUNREACH && err != -EHOSTUNREACH;
 
@@ -143,17 +143,16 @@ static bool whole(const struct host *host)
 
 void entrances_follow(struct listeners *all)
 {
-	struct tables {
-		struct host host;
-		struct networks networks;
-	} *t = calloc(1, sizeof *t);
-
+	struct networks *networks = calloc(1, sizeof *networks);
+	int err;
 	/* Without it things stay as they are until the next news. */
-	if (t && host_read(&t->host) == 0 && whole(&t->host))
+	const struct host *host = networks ? tables_host(all->engine, &err) : NULL;
+
+	if (host && whole(host))
 		for (struct entrance *entrance = all->entrances; entrance; entrance = entrance->next)
 			if (!address_is_loopback(&entrance->address))
-				follow(entrance, &t->host, &t->networks);
-	free(t);
+				follow(entrance, host, networks);
+	free(networks);
 }
 
 static void entrance_free(struct listeners *all, struct entrance *entrance)

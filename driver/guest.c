@@ -84,7 +84,7 @@ static void guest_free(struct guest *guest)
 	free(guest);
 }
 
-void guest_new(struct engine *e, struct listener *listener, int fd)
+void guest_new(struct engine *e, struct listener *listener, int fd, const char *interface)
 {
 	struct listeners *all = e->listeners;
 	struct guest *guest = calloc(1, sizeof *guest);
@@ -93,13 +93,14 @@ void guest_new(struct engine *e, struct listener *listener, int fd)
 		close(fd);
 		return;
 	}
-	if (greeting_adopt(&guest->greeting, e, &carrier_tcp, fd, guest_event) < 0) {
+	if (greeting_adopt(&guest->greeting, e, &carrier_tcp, fd, interface, guest_event) < 0) {
 		free(guest);
 		return;
 	}
 	if (all->guest_count == GUESTS_MAX)
 		guest_failed(least_welcome(all));
 	guest->listener = listener;
+	survey_bind_arrival(e, guest->greeting.carrier);
 	guest->place = place_of(guest->greeting.carrier);
 	guest->link = all->newest_link;
 	*guest->link = guest;
@@ -263,7 +264,7 @@ static int attach(struct guest *guest, struct endpoint *ep, const struct handsha
 
 	config.carrier = greeting_take(&guest->greeting);
 	config.carrier->ops->route(config.carrier, &config.route);
-	config.replies_elsewhere = survey_leaves_elsewhere(config.carrier, &config.route);
+	config.replies_elsewhere = survey_leaves_elsewhere(ep->engine, &config.route);
 	guest_free(guest);
 	return endpoint_attach(ep, &config);
 }

@@ -19,8 +19,11 @@
 /* Sessions that wait for the program's accept(2) beyond its backlog; further HELLOs are refused. */
 #define WAITING_MAX          128u
 
-/* Takes over the accepted descriptor, also on failure. listener: of its door; NULL: only JOINs are welcome. */
-void guest_new(struct engine *e, struct listener *listener, int fd);
+/*
+ * Takes over the accepted descriptor, also on failure. listener: of its door; NULL: only JOINs are welcome.
+ * interface: that its door is bound to, or "".
+ */
+void guest_new(struct engine *e, struct listener *listener, int fd, const char *interface);
 
 /* The listener is about to go: of its guests only JOINs are served. */
 void guests_forget(struct listeners *all, const struct listener *listener);

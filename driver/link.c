@@ -51,6 +51,7 @@ int link_new(struct endpoint *ep, const struct link_config *config, struct link 
 	l->connects = config->connects;
 	l->replies_elsewhere = config->replies_elsewhere;
 	l->route = config->route;
+	l->backlog_bytes = CARRIER_BACKLOG_BYTES;
 	l->meter.at = engine_now(ep->engine);
 	int error = watch_start(ep->engine, &l->watch, c->ops->descriptor(c),
 				EPOLLIN | EPOLLOUT | EPOLLRDHUP, link_ready);

@@ -196,10 +196,11 @@ int greeting_connect(struct greeting *g, struct engine *e, const struct carrier_
 }
 
 int greeting_adopt(struct greeting *g, struct engine *e, const struct carrier_ops *ops, int fd,
+		   const char *interface,
 		   void (*event)(struct greeting *g, enum greeting_event event))
 {
 	struct carrier *carrier;
-	int err = ops->adopt(&carrier, fd);
+	int err = ops->adopt(&carrier, fd, interface);
 
 	if (err < 0)
 		return err;

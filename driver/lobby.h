@@ -51,8 +51,9 @@ struct greeting {
 int greeting_connect(struct greeting *g, struct engine *e, const struct carrier_ops *ops,
 		     const struct carrier_route *route,
 		     void (*event)(struct greeting *g, enum greeting_event event));
-/* Takes over the accepted descriptor, also on failure. */
+/* Takes over the accepted descriptor, also on failure. interface: as carrier_ops.adopt. */
 int greeting_adopt(struct greeting *g, struct engine *e, const struct carrier_ops *ops, int fd,
+		   const char *interface,
 		   void (*event)(struct greeting *g, enum greeting_event event));
 
 /* FAILED with -ETIMEDOUT comes at that time, unless DONE came before. 0 or -ENOMEM. */

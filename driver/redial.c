@@ -113,7 +113,7 @@ static int survey_now(struct dialler *d, struct pairs *pairs, time_ns now)
 
 	for (unsigned i = 0; i < d->peer_count; i++)
 		remote[i] = d->peer[i].remote;
-	err = survey(pairs, &d->options, remote, d->peer_count);
+	err = survey(d->engine, pairs, &d->options, remote, d->peer_count);
 	if (err == 0)
 		merge(d, pairs, now);
 	return err;

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads addresses and routes, and has pairs chosen from them. */
+/* Has pairs chosen from addresses and routes. */
 #include "driver/survey.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "driver/address.h"
-#include "transport/route.h"
+#include "driver/tables.h"
 
-static enum reach reach(const struct network *network, const struct sockaddr_storage *remote)
+static enum reach reach(struct engine *e, const struct network *network, const struct sockaddr_storage *remote)
 {
 	struct route_answer answer;
 	int err;
 
 	if (network->loopback)
 		return REACH_UNKNOWN;
-	err = route_ask(&answer, remote, NULL, network->index);
+	err = tables_route(e, &answer, remote, NULL, network->index);
 	if (err == -ENETUNREACH || err == -EHOSTUNREACH)
 		return REACH_NONE;
 	if (err < 0 || answer.interface_index != network->index)
@@ -24,58 +25,95 @@ static enum reach reach(const struct network *network, const struct sockaddr_sto
 	return answer.gateway ? REACH_ROUTED : REACH_DIRECT;
 }
 
-struct tables {
-	struct host host;
+static void ask_with(struct survey_question *question, const struct options *options,
+		     const struct remote *remote, unsigned remote_count)
+{
+	memset(question, 0, sizeof *question);
+	memcpy(question->via, options->via, options->via_count * sizeof question->via[0]);
+	memcpy(question->remote, remote, remote_count * sizeof question->remote[0]);
+	question->via_count = options->via_count;
+	question->remote_count = remote_count;
+	question->paths_max = options->paths_max;
+}
+
+struct choice {
 	struct networks networks;
 	struct pairs_question question;
 };
 
-int survey(struct pairs *out, const struct options *options, const struct remote *remote,
+static int choose(struct engine *e, struct pairs *out, const struct survey_question *asked, struct choice *c)
+{
+	const struct host *host;
+	int err;
+
+	host = tables_host(e, &err);
+	if (!host)
+		return err;
+	networks_choose(&c->networks, host, asked->via, asked->via_count);
+	/* Never by a network that the program did not name. */
+	if (asked->via_count > 0 && c->networks.count == 0)
+		return -ENODEV;
+	c->question.networks = &c->networks;
+	c->question.remote = asked->remote;
+	c->question.remote_count = asked->remote_count;
+	c->question.paths_max = asked->paths_max;
+	for (unsigned r = 0; r < asked->remote_count; r++)
+		c->question.self[r] = host_owns(host, &asked->remote[r].address);
+	for (unsigned r = 0; r < asked->remote_count; r++)
+		for (unsigned n = 0; n < c->networks.count; n++)
+			c->question.reach[n][r] = (uint8_t)reach(e, &c->networks.network[n],
+								 &asked->remote[r].address);
+	pairs_choose(out, &c->question);
+	return 0;
+}
+
+int survey(struct engine *e, struct pairs *out, const struct options *options, const struct remote *remote,
 	   unsigned remote_count)
 {
-	struct tables *t = calloc(1, sizeof *t);
+	struct survey_question asked;
+	const struct pairs *kept;
+	struct choice *c;
 	int err;
 
 	assert(remote_count <= REMOTES_MAX);
-	if (!t)
+	ask_with(&asked, options, remote, remote_count);
+	kept = tables_pairs(e, &asked);
+	if (kept) {
+		*out = *kept;
+		return 0;
+	}
+	c = calloc(1, sizeof *c);
+	if (!c)
 		return -ENOMEM;
-	err = host_read(&t->host);
-	if (err < 0)
-		goto out;
-	networks_choose(&t->networks, &t->host, options->via, options->via_count);
-	/* Never by a network that the program did not name. */
-	if (options->via_count > 0 && t->networks.count == 0) {
-		err = -ENODEV;
-		goto out;
-	}
-	t->question.networks = &t->networks;
-	t->question.remote = remote;
-	t->question.remote_count = remote_count;
-	t->question.paths_max = options->paths_max;
-	for (unsigned r = 0; r < remote_count; r++) {
-		t->question.self[r] = host_owns(&t->host, &remote[r].address);
-		for (unsigned n = 0; n < t->networks.count; n++)
-			t->question.reach[n][r] =
-				(uint8_t)reach(&t->networks.network[n], &remote[r].address);
-	}
-	pairs_choose(out, &t->question);
-out:
-	free(t);
+	err = choose(e, out, &asked, c);
+	free(c);
+	if (err == 0)
+		tables_keep_pairs(e, &asked, out);
 	return err;
 }
 
-bool survey_leaves_elsewhere(struct carrier *carrier, const struct carrier_route *route)
+void survey_bind_arrival(struct engine *e, struct carrier *carrier)
 {
-	char bound[IF_NAMESIZE] = "";
-	socklen_t length = sizeof bound;
+	struct carrier_route route;
 	struct route_answer answer;
-	int fd = carrier->ops->descriptor(carrier);
+	char name[IF_NAMESIZE];
+	unsigned index = carrier->ops->arrival(carrier, &route);
 
-	if (fd < 0 || !route->interface[0] || address_is_loopback(&route->local))
+	if (index == 0 || !tables_interface(e, name, index))
+		return;
+	if (tables_route(e, &answer, &route.remote, &route.local, index) < 0 || answer.local)
+		return;
+	(void)carrier->ops->bind(carrier, name);
+}
+
+bool survey_leaves_elsewhere(struct engine *e, const struct carrier_route *route)
+{
+	struct route_answer answer;
+	char name[IF_NAMESIZE];
+
+	if (route->bound || !route->interface[0] || address_is_loopback(&route->local))
 		return false;
-	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bound, &length) == 0 && bound[0])
+	if (tables_route(e, &answer, &route->remote, &route->local, 0) < 0 || answer.local)
 		return false;
-	if (route_ask(&answer, &route->remote, &route->local, 0) < 0 || answer.local)
-		return false;
-	return answer.interface_index != if_nametoindex(route->interface);
+	return !tables_interface(e, name, answer.interface_index) || strcmp(name, route->interface) != 0;
 }

@@ -3,15 +3,23 @@
 #ifndef HAWSER_DRIVER_SURVEY_H
 #define HAWSER_DRIVER_SURVEY_H
 
+#include "driver/engine.h"
 #include "driver/options.h"
 #include "driver/pairs.h"
 
 /* 0; -ENODEV: the option via names networks, and none of them is there; or -errno: the host's addresses
  * cannot be read. */
-int survey(struct pairs *out, const struct options *options, const struct remote *remote,
+int survey(struct engine *e, struct pairs *out, const struct options *options, const struct remote *remote,
 	   unsigned remote_count);
 
+/*
+ * Binds an accepted carrier to the interface it came in by, so that replies leave by it, provided that a
+ * route to the peer leaves there: on a host that answers by another interface than it is asked on, binding
+ * would cut the connection.
+ */
+void survey_bind_arrival(struct engine *e, struct carrier *carrier);
+
 /* True when what is sent on this carrier leaves by another interface than the route names. */
-bool survey_leaves_elsewhere(struct carrier *carrier, const struct carrier_route *route);
+bool survey_leaves_elsewhere(struct engine *e, const struct carrier_route *route);
 
 #endif

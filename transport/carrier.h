@@ -17,6 +17,9 @@
 
 #include "core/carrier_report.h"
 
+/* The unsent bytes that a new carrier may hold; what the core wants of a path that it knows nothing of. */
+#define CARRIER_BACKLOG_BYTES 32768u
+
 enum carrier_kind { CARRIER_TCP = 1 };
 
 struct carrier;
@@ -26,6 +29,7 @@ struct carrier_route {
 	struct sockaddr_storage local;
 	struct sockaddr_storage remote;
 	char interface[IF_NAMESIZE];
+	bool bound;                     /* nothing is sent but by this interface */
 };
 
 struct carrier_ops {
@@ -35,8 +39,17 @@ struct carrier_ops {
 
 	/* Begins connecting. 0 (progress is told by established()), or -errno; *out untouched then. */
 	int (*open)(struct carrier **out, const struct carrier_route *route);
-	/* Takes over an accepted, connected descriptor; closes it on failure too. */
-	int (*adopt)(struct carrier **out, int fd);
+	/* Options of a listening descriptor that those accepted from it have too. */
+	void (*prepare)(int fd);
+	/*
+	 * Takes over a descriptor accepted from a prepared one, non-blocking and close on exec; closes it on
+	 * failure too. interface: the listening descriptor was bound to it; "": to none.
+	 */
+	int (*adopt)(struct carrier **out, int fd, const char *interface);
+	/* The addresses in use, and by which interface an accepted one came in; 0: bound, loopback, or not known. */
+	unsigned (*arrival)(struct carrier *c, struct carrier_route *route);
+	/* From now on nothing is sent but by that interface. 0 or -errno. */
+	int (*bind)(struct carrier *c, const char *interface);
 	/* 1 established, 0 still connecting, -errno failed. Called when the descriptor is ready. */
 	int (*established)(struct carrier *c);
 	/* Bytes moved (>= 1), -EAGAIN, 0 from receive at the peer's end, other -errno when lost. */

@@ -9,15 +9,14 @@
 #include <ifaddrs.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "transport/carrier.h"
-#include "transport/route.h"
 
-#define BACKLOG_BYTES  65536u
 /* The session decides when a path is dead; the kernel would give up after a quarter of an hour. */
 #define USER_TIMEOUT_MS 86400000u
 /* How much unread input close() throws away, so that the kernel ends the connection without a reset. */
@@ -61,9 +60,18 @@ static void set(int fd, int level, int name, int value)
 static void tune(int fd)
 {
 	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, BACKLOG_BYTES);
+	set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, CARRIER_BACKLOG_BYTES);
 	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
-	set(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+}
+
+/*
+ * IP_PKTINFO is for arrival(). Of IPv6 it would make each packet carry its copy of what came with it, so it
+ * is asked for then.
+ */
+static void tcp_prepare(int fd)
+{
+	tune(fd);
+	set(fd, IPPROTO_IP, IP_PKTINFO, 1);
 }
 
 static int bind_interface(int fd, const char *interface)
@@ -85,15 +93,17 @@ static struct tcp *tcp_new(int fd)
 }
 
 /* Source address and interface as the route says, then connect. */
-static int begin(int fd, const struct carrier_route *route)
+static int begin(int fd, const struct carrier_route *route, bool *bound)
 {
 	int err;
 
+	*bound = false;
 	if (route->interface[0]) {
 		err = bind_interface(fd, route->interface);
 		/* Not permitted: the source address alone decides, if the host routes by it. */
 		if (err < 0 && err != -EPERM)
 			return err;
+		*bound = err == 0;
 	}
 	if (route->local.ss_family != AF_UNSPEC) {
 		set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
@@ -109,6 +119,7 @@ static int begin(int fd, const struct carrier_route *route)
 static int tcp_open(struct carrier **out, const struct carrier_route *route)
 {
 	struct tcp *tcp;
+	bool bound;
 	int fd, err;
 
 	if (route->remote.ss_family != AF_INET && route->remote.ss_family != AF_INET6)
@@ -117,7 +128,7 @@ static int tcp_open(struct carrier **out, const struct carrier_route *route)
 	if (fd < 0)
 		return -errno;
 	tune(fd);
-	err = begin(fd, route);
+	err = begin(fd, route, &bound);
 	if (err < 0)
 		goto out;
 	tcp = tcp_new(fd);
@@ -126,6 +137,7 @@ static int tcp_open(struct carrier **out, const struct carrier_route *route)
 		goto out;
 	}
 	tcp->route = *route;
+	tcp->route.bound = bound;
 	*out = &tcp->carrier;
 	return 0;
 out:
@@ -134,7 +146,7 @@ out:
 }
 
 /* The interface by which the connection's first packet came in; 0: the kernel does not say. */
-static unsigned arrival_interface(int fd, int family)
+static unsigned came_in_by(int fd, int family)
 {
 	union {
 		struct cmsghdr header;
@@ -145,11 +157,13 @@ static unsigned arrival_interface(int fd, int family)
 	bool v4 = family == AF_INET;
 	struct cmsghdr *c;
 
-	set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_2292PKTINFO, 1);
+	if (!v4)
+		set(fd, IPPROTO_IPV6, IPV6_2292PKTINFO, 1);
 	if (getsockopt(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTOPTIONS : IPV6_2292PKTOPTIONS,
 		       &control, &length) < 0)
 		length = 0;
-	set(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_PKTINFO : IPV6_2292PKTINFO, 0);
+	if (!v4)
+		set(fd, IPPROTO_IPV6, IPV6_2292PKTINFO, 0);
 	message.msg_controllen = length;
 	for (c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
 		if (v4 && c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
@@ -162,34 +176,29 @@ static unsigned arrival_interface(int fd, int family)
 	return 0;
 }
 
-/*
- * Binds an accepted connection to the interface it came in by, so that replies leave by it, provided
- * that a route to the peer leaves there: on a host that answers by another interface than it is asked
- * on, binding would cut the connection. One that a bound socket accepted is bound already.
- */
-static void bind_arrival(struct tcp *tcp)
+static unsigned tcp_arrival(struct carrier *c, struct carrier_route *route)
 {
-	struct route_answer answer;
-	char name[IF_NAMESIZE] = "";
-	socklen_t length = sizeof name;
-	unsigned index;
+	struct tcp *tcp = tcp_of(c);
 
-	if (getsockopt(tcp->fd, SOL_SOCKET, SO_BINDTODEVICE, name, &length) == 0 && name[0]) {
-		memcpy(tcp->route.interface, name, sizeof name);
-		return;
-	}
-	if (is_loopback(&tcp->route.local) || is_loopback(&tcp->route.remote))
-		return;
-	index = arrival_interface(tcp->fd, tcp->route.local.ss_family);
-	if (index == 0 || !if_indextoname(index, name))
-		return;
-	if (route_ask(&answer, &tcp->route.remote, &tcp->route.local, index) < 0 || answer.local)
-		return;
-	if (bind_interface(tcp->fd, name) == 0)
-		memcpy(tcp->route.interface, name, sizeof name);
+	*route = tcp->route;
+	if (tcp->route.bound || is_loopback(&tcp->route.local) || is_loopback(&tcp->route.remote))
+		return 0;
+	return came_in_by(tcp->fd, tcp->route.local.ss_family);
 }
 
-static int tcp_adopt(struct carrier **out, int fd)
+static int tcp_bind(struct carrier *c, const char *interface)
+{
+	struct tcp *tcp = tcp_of(c);
+	int err = bind_interface(tcp->fd, interface);
+
+	if (err < 0)
+		return err;
+	snprintf(tcp->route.interface, sizeof tcp->route.interface, "%s", interface);
+	tcp->route.bound = true;
+	return 0;
+}
+
+static int tcp_adopt(struct carrier **out, int fd, const char *interface)
 {
 	struct tcp *tcp = tcp_new(fd);
 	socklen_t local_length = sizeof(struct sockaddr_storage), remote_length = local_length;
@@ -199,8 +208,7 @@ static int tcp_adopt(struct carrier **out, int fd)
 		close(fd);
 		return -ENOMEM;
 	}
-	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&tcp->route.local, &local_length) < 0 ||
+	if (getsockname(fd, (struct sockaddr *)&tcp->route.local, &local_length) < 0 ||
 	    getpeername(fd, (struct sockaddr *)&tcp->route.remote, &remote_length) < 0) {
 		err = -errno;
 		close(fd);
@@ -208,48 +216,47 @@ static int tcp_adopt(struct carrier **out, int fd)
 		return err;
 	}
 	tcp->connected = true;
-	tune(fd);
-	bind_arrival(tcp);
+	snprintf(tcp->route.interface, sizeof tcp->route.interface, "%s", interface);
+	tcp->route.bound = interface[0];
 	*out = &tcp->carrier;
 	return 0;
 }
 
-/* A connect to a free port of this host can meet itself (simultaneous open): nobody listens there. */
-static bool met_itself(struct tcp *tcp)
+/* The error of a connect that is not, or no longer, connected; 0: it goes on. */
+static int connect_error(int fd)
 {
-	struct sockaddr_storage local, remote;
-	socklen_t local_length = sizeof local, remote_length = sizeof remote;
+	int error = 0;
+	socklen_t length = sizeof error;
 
-	memset(&local, 0, sizeof local);
-	memset(&remote, 0, sizeof remote);
-	if (getsockname(tcp->fd, (struct sockaddr *)&local, &local_length) < 0 ||
-	    getpeername(tcp->fd, (struct sockaddr *)&remote, &remote_length) < 0)
-		return false;
-	return local_length == remote_length && memcmp(&local, &remote, local_length) == 0;
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? errno : error;
 }
 
 static int tcp_established(struct carrier *c)
 {
 	struct tcp *tcp = tcp_of(c);
-	struct sockaddr_storage peer;
-	socklen_t length = sizeof peer;
+	struct sockaddr_storage local, remote;
+	socklen_t local_length = sizeof local, remote_length = sizeof remote;
 	int error = 0;
-	socklen_t error_length = sizeof error;
 
 	if (tcp->connected || tcp->failure < 0)
 		return tcp->connected ? 1 : tcp->failure;
-	if (getsockopt(tcp->fd, SOL_SOCKET, SO_ERROR, &error, &error_length) < 0)
+	memset(&local, 0, sizeof local);
+	memset(&remote, 0, sizeof remote);
+	if (getpeername(tcp->fd, (struct sockaddr *)&remote, &remote_length) < 0) {
+		error = connect_error(tcp->fd);
+		if (error == 0)
+			return 0;
+	} else if (getsockname(tcp->fd, (struct sockaddr *)&local, &local_length) < 0) {
 		error = errno;
-	if (error == 0 && getpeername(tcp->fd, (struct sockaddr *)&peer, &length) < 0)
-		return 0;
-	if (error == 0 && met_itself(tcp))
+	} else if (local_length == remote_length && memcmp(&local, &remote, local_length) == 0) {
+		/* It met itself (simultaneous open) on a free port of this host: nobody listens there. */
 		error = ECONNREFUSED;
+	}
 	if (error != 0) {
 		tcp->failure = -error;
 		return tcp->failure;
 	}
-	length = sizeof tcp->route.local;
-	(void)getsockname(tcp->fd, (struct sockaddr *)&tcp->route.local, &length);
+	tcp->route.local = local;
 	tcp->connected = true;
 	return 1;
 }
@@ -376,7 +383,10 @@ const struct carrier_ops carrier_tcp = {
 	.name = "tcp",
 	.ordered = true,
 	.open = tcp_open,
+	.prepare = tcp_prepare,
 	.adopt = tcp_adopt,
+	.arrival = tcp_arrival,
+	.bind = tcp_bind,
 	.established = tcp_established,
 	.send = tcp_send,
 	.receive = tcp_receive,

@@ -62,7 +62,7 @@ static int tcp_listen(struct carrier_route *route)
 
 static int tcp_accept(int listener)
 {
-	return accept4(listener, NULL, NULL, 0);
+	return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 }
 
 /* A port that is bound and not listened on refuses. */
@@ -122,10 +122,11 @@ static struct ends connected(void)
 	struct ends ends;
 	int listener = subject->listen(&route), fd;
 
+	subject->ops->prepare(listener);
 	CHECK_EQ(subject->ops->open(&ends.dialled, &route), 0);
 	fd = subject->accept(listener);
 	CHECK(fd >= 0);
-	CHECK_EQ(subject->ops->adopt(&ends.accepted, fd), 0);
+	CHECK_EQ(subject->ops->adopt(&ends.accepted, fd, ""), 0);
 	CHECK_EQ(establish(ends.dialled), 1);
 	CHECK_EQ(subject->ops->established(ends.accepted), 1);
 	close(listener);
@@ -319,7 +320,7 @@ static void adopt_closes_what_it_refuses(void)
 	struct carrier *c = NULL;
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	CHECK(subject->ops->adopt(&c, fd) < 0);
+	CHECK(subject->ops->adopt(&c, fd, "") < 0);
 	CHECK(!c && fcntl(fd, F_GETFD) < 0);
 }
 
