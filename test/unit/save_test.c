@@ -316,7 +316,7 @@ static void waits_for_no_lost_frame(void)
 /* Bytes that waited for blocks are the peer's again; what had found its place is not. */
 static void held_bytes_are_not_saved(void)
 {
-	struct session_config config = odd_config();
+	struct session_config config = saved_config();
 	uint8_t frames[40 * (FRAME_DATA_HEAD_BYTES + 1)] = { 0 };
 	size_t length = 0;
 	struct iovec iov[1];
