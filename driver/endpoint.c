@@ -33,7 +33,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 		memcpy(ep->id, config->session.id, sizeof ep->id);
 		ep->is_dialler = config->session.dialler;
 	}
-	if (ep && memory && timers_reserve(&e->timers, 4) == 0)
+	if (ep && memory && timers_reserve(&e->timers, 5) == 0)
 		error = endpoint_table_add(ep);
 	if (error < 0) {
 		free(ep);

@@ -97,9 +97,10 @@ bool endpoint_at_its_end(const struct endpoint *ep)
 	case FACE_SOCKET:
 		return ep->face.output_ended || ep->face.deaf || ep->face.ending;
 	case FACE_COPY:
-		if (state == SESSION_RESET)
-			return session_readable(ep->session) == 0;
-		return session_receive_ended(ep->session) && !ep->face.out.length;
+		if (parcel_holds(&ep->face.out))
+			return false;
+		return state == SESSION_RESET ? session_readable(ep->session) == 0 :
+						session_receive_ended(ep->session);
 	case FACE_ABSENT:
 		return state == SESSION_RESET && session_readable(ep->session) == 0;
 	case FACE_GONE:
@@ -171,7 +172,7 @@ void endpoint_closed(struct endpoint *ep)
 		struct session_figures figures;
 
 		session_figures(ep->session, &figures);
-		ep->refused_from = session_readable(ep->session) > 0 || ep->face.out.length > 0 ?
+		ep->refused_from = session_readable(ep->session) > 0 || parcel_holds(&ep->face.out) ?
 				   0 : figures.received;
 		session_send_finish(ep->session, now);
 		session_receive_discard(ep->session, now);

@@ -55,6 +55,8 @@ struct face {
 	time_ns prime_wait_ns;
 	struct parcel in, out;          /* messages: from and to the program */
 	struct record_reader reader;    /* messages: of what goes to the program */
+	struct timer misfit_look;       /* misfit.h */
+	unsigned misfit_looks;
 
 	/* The handle: which of its calls said EAGAIN, and whether its descriptor shows that it can go on. */
 	/* what the program wrote into its descriptor is still taken */

@@ -140,6 +140,7 @@ void face_descriptor_close(struct endpoint *ep)
 		return;
 	watch_stop(ep->engine, &f->watch);
 	timer_stop(ep->engine, &f->again);
+	timer_stop(ep->engine, &f->misfit_look);
 	close(f->fd);
 	f->fd = -1;
 	parcel_free(&f->out);

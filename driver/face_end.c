@@ -3,10 +3,9 @@
 #include "driver/face_descriptor.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "driver/other_end.h"
 #include "driver/unread.h"
 
 #define RELEASE_WAIT_NS (5 * NS_PER_MS)         /* nothing new for so long: is the writer stuck? */
@@ -80,19 +79,12 @@ static void prime(struct endpoint *ep)
 	f->priming = primer_submit(ep->engine, &f->primer, f->fd, primed);
 }
 
-static bool all_read(const struct face *f)
-{
-	int bytes = 0;
-
-	return ioctl(f->fd, SIOCOUTQ, &bytes) < 0 || bytes == 0;
-}
-
 /* A reader of packets would get the error before what it was given: wait until it has read that. */
 static bool packets_unread(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 
-	if (!ep->messages || f->closed || all_read(f))
+	if (!ep->messages || f->closed || other_end_has_read(f->fd))
 		return false;
 	if (!timer_started(&f->again))
 		look_in(ep, READ_WAIT_NS);

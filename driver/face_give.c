@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "driver/misfit.h"
+
 #define IOV_MOST      24u
 #define GIVE_RETRY_NS (20 * NS_PER_MS)  /* after memory was refused */
 
@@ -51,9 +53,11 @@ static bool give_stream(struct endpoint *ep, time_ns now)
 	return false;
 }
 
-/* No further message can be given. */
+/* The message at hand cannot be given: when it has waited for a handle long enough, that is the end. */
 static void refuse_message(struct endpoint *ep, const char *why, time_ns now)
 {
+	if (misfit_waits(ep, now))
+		return;
 	session_receive_discard(ep->session, now);
 	ep->face.out.length = 0;
 	ep->face.out.whole = false;
@@ -101,13 +105,14 @@ static bool gather(struct endpoint *ep, time_ns now)
 		return false;
 	int error = record_reader_feed(&ep->face.reader, iov.iov_base, iov.iov_len, &header, &payload,
 				       &end);
-	if (error == 0 && p->length + payload > PACKET_BYTES_MAX)
-		error = -EMSGSIZE;
 	if (error < 0) {
-		if (error == -EMSGSIZE)
-			refuse_message(ep, "a message came that is larger than a packet may be", now);
-		else
-			break_protocol(ep, now);
+		break_protocol(ep, now);
+		return false;
+	}
+	if (ep->face.reader.message_bytes > PACKET_BYTES_MAX) {
+		/* The payload stays in the session, where a handle goes on with it after what was gathered. */
+		session_receive_consume(ep->session, header, now);
+		refuse_message(ep, "a message came that is larger than a packet may be", now);
 		return false;
 	}
 	if (!parcel_reserve(p, p->length + payload)) {

@@ -491,7 +491,7 @@ static ssize_t receive_some(struct hawser *h, struct cursor *to, bool *ended)
 
 	if (h->early)
 		return (ssize_t)receive_early(h, to, ended);
-	if (ep->face.out.length > 0)
+	if (parcel_holds(&ep->face.out))
 		return (ssize_t)receive_parcel(ep, to, ended);
 	if (!ep->session)
 		return 0;

@@ -4,6 +4,11 @@
 
 #include <stdlib.h>
 
+bool parcel_holds(const struct parcel *p)
+{
+	return p->length > 0 || p->whole;
+}
+
 bool parcel_reserve(struct parcel *p, size_t bytes)
 {
 	size_t capacity = p->capacity ? p->capacity : 4096;

@@ -15,6 +15,9 @@ struct parcel {
 	bool whole;
 };
 
+/* Whether anything of a message is in it; one of 0 bytes, when it is whole, is. */
+bool parcel_holds(const struct parcel *p);
+
 /* Room for so many bytes in all, what is there kept. False: no memory, nothing changed. */
 bool parcel_reserve(struct parcel *p, size_t bytes);
 void parcel_free(struct parcel *p);

@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "driver/pressure.h"
+#include "driver/other_end.h"
 
 #define SMALL_BYTES 2048u       /* a write of that size cannot hold up the next one */
 
@@ -153,7 +153,7 @@ bool unread_release(struct face *f)
 	ssize_t new_bytes = unread_new_bytes(f);
 	if (new_bytes < 0)
 		return false;
-	if (new_bytes > 0 || !pressure_on_peer(f->fd))
+	if (new_bytes > 0 || !other_end_pressed(f->fd))
 		return true;
 	/* Forgotten while it is there, what is stale would be taken for new. */
 	if (recv(f->fd, &byte, 1, MSG_DONTWAIT) < 0)

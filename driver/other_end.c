@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Send memory of the other end of an AF_UNIX socket, by sock_diag(7). */
-#include "driver/pressure.h"
+/* The other end of an AF_UNIX socket, as sock_diag(7) and ioctl(2) tell of it. */
+#include "driver/other_end.h"
 
+#include <linux/sockios.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,18 +56,47 @@ static bool diag(int netlink, uint32_t inode, uint32_t show, int attribute, void
 	return false;
 }
 
-bool pressure_on_peer(int fd)
+/* A netlink socket to ask with, and the inode of the other end, 0 while nobody has accepted it. -1: not told. */
+static int open_diag(int fd, uint32_t *inode)
 {
-	uint32_t peer, memory[SK_MEMINFO_SNDBUF + 1];
-	struct stat st;
-	bool known;
-
 	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	struct stat st;
+
+	if (netlink >= 0 && (fstat(fd, &st) < 0 ||
+			     !diag(netlink, (uint32_t)st.st_ino, UDIAG_SHOW_PEER, UNIX_DIAG_PEER, inode,
+				   sizeof *inode))) {
+		close(netlink);
+		return -1;
+	}
+	return netlink;
+}
+
+bool other_end_pressed(int fd)
+{
+	uint32_t inode, memory[SK_MEMINFO_SNDBUF + 1];
+	int netlink = open_diag(fd, &inode);
+
 	if (netlink < 0)
 		return true;
-	known = fstat(fd, &st) == 0 &&
-		diag(netlink, (uint32_t)st.st_ino, UDIAG_SHOW_PEER, UNIX_DIAG_PEER, &peer, sizeof peer) &&
-		diag(netlink, peer, UDIAG_SHOW_MEMINFO, UNIX_DIAG_MEMINFO, memory, sizeof memory);
+	bool known = diag(netlink, inode, UDIAG_SHOW_MEMINFO, UNIX_DIAG_MEMINFO, memory, sizeof memory);
 	close(netlink);
 	return !known || memory[SK_MEMINFO_WMEM_ALLOC] > memory[SK_MEMINFO_SNDBUF] / 4;
+}
+
+bool other_end_accepted(int fd)
+{
+	uint32_t inode;
+	int netlink = open_diag(fd, &inode);
+
+	if (netlink < 0)
+		return true;
+	close(netlink);
+	return inode != 0;
+}
+
+bool other_end_has_read(int fd)
+{
+	int bytes = 0;
+
+	return ioctl(fd, SIOCOUTQ, &bytes) < 0 || bytes == 0;
 }
