@@ -169,19 +169,29 @@ static int read_on(struct attack *w)
 	return error;
 }
 
-/* Memory ran out in the middle of a reading: how far it got only the session knows. */
+/* A reading stopped in the middle: how much of it was kept only the session knows. */
+static void believe_kept(struct attack *w)
+{
+	struct judge *j = &w->judge;
+	const struct receive_buffer *b = &w->s->receive;
+
+	HOLDS(b->contiguous >= j->contiguous && b->contiguous <= b->limit && b->contiguous <= b->fin_offset);
+	ranges_trim_below(&j->ahead, UINT64_MAX);
+	for (unsigned i = 0; i < b->ahead.count; i++)
+		HOLDS(ranges_add(&j->ahead, b->ahead.at[i].start, b->ahead.at[i].end) == 0);
+	j->contiguous = b->contiguous;
+	if (j->discard)
+		judge_consumed(j, j->contiguous - j->consumed);
+}
+
+/* Memory ran out: nor how far it understood the frames. */
 static void believe(struct attack *w)
 {
 	struct judge *j = &w->judge;
 	const struct receive_buffer *b = &w->s->receive;
 
-	ranges_trim_below(&j->ahead, UINT64_MAX);
-	for (unsigned i = 0; i < b->ahead.count; i++)
-		HOLDS(ranges_add(&j->ahead, b->ahead.at[i].start, b->ahead.at[i].end) == 0);
-	j->contiguous = b->contiguous;
-	j->consumed = b->consumed;
+	believe_kept(w);
 	j->fin = b->fin_offset;
-	j->limit = b->limit;
 	if (w->s->sender.peer_limit > j->peer_limit)
 		j->peer_limit = w->s->sender.peer_limit;
 }
@@ -200,6 +210,8 @@ static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, si
 	HOLDS(error == (verdict == VERDICT_VIOLATION ? -EPROTO : 0));
 	if (error == -EPROTO) {
 		w->violated = true;
+		/* Bytes with a right to be there may have come before, in the same reading. */
+		believe_kept(w);
 		HOLDS(session_state(w->s) == SESSION_CLOSED ||
 		      session_reason(w->s) == REASON_PROTOCOL_ERROR);
 	}
