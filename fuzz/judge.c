@@ -74,18 +74,18 @@ void judge_consumed(struct judge *j, uint64_t length)
 
 void judge_id(struct judge *j, uint16_t id)
 {
-	int16_t ahead = (int16_t)(uint16_t)(id - j->highest_id);
+	int16_t ahead = (int16_t)(uint16_t)(id - (uint16_t)j->highest_serial);
+	int64_t serial = j->ids_count == 0 ? id : j->highest_serial + ahead;
 
 	HOLDS(id != PATH_ID_NONE);
 	for (unsigned i = 0; i < JUDGE_PATHS; i++)
 		HOLDS(!j->path[i].known || j->path[i].id != id);
 	HOLDS(j->ids_count == 0 || ahead > -64);
-	/* Those that are far behind now may come round again. */
 	for (unsigned i = 0; i < j->ids_count && i < IDS_MAX; i++)
-		HOLDS(j->ids[i] != id || ahead >= 64 || ahead == INT16_MIN);
+		HOLDS(j->serials[i] != serial);
 	if (j->ids_count == 0 || ahead > 0)
-		j->highest_id = id;
-	j->ids[j->ids_count++ % IDS_MAX] = id;
+		j->highest_serial = serial;
+	j->serials[j->ids_count++ % IDS_MAX] = serial;
 }
 
 bool judge_complete(const struct judge *j)

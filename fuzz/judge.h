@@ -49,9 +49,9 @@ struct judge {
 
 	bool over;                      /* RESET, or CLOSE(done), came and was right */
 
-	uint16_t ids[IDS_MAX];          /* of all paths so far, the oldest forgotten first */
+	/* The ids of all paths so far, counted on where they wrap; the oldest are forgotten first. */
+	int64_t serials[IDS_MAX], highest_serial;
 	unsigned ids_count;
-	uint16_t highest_id;
 };
 
 enum verdict { VERDICT_FINE, VERDICT_VIOLATION };
