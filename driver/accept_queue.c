@@ -242,6 +242,8 @@ static int deliver(struct accept_queue *q, struct endpoint *ep)
 	struct failure failure;
 	int error = face_descriptor_connect(ep, q->path_fd, &failure);
 
+	if (q->config.make_room(q->config.owner, error))
+		error = face_descriptor_connect(ep, q->path_fd, &failure);
 	switch (error) {
 	case 0:
 		return 0;

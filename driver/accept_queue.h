@@ -19,6 +19,8 @@ struct accept_queue_config {
 	void *owner;
 	/* The program closed its listening descriptor: no more sessions can be delivered. */
 	void (*closed)(void *owner);
+	/* A session cannot be delivered: true when that was for want of what something else has now given up. */
+	bool (*make_room)(void *owner, int error);
 };
 
 /*

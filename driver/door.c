@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,24 +18,46 @@
 #define ACCEPTS_MAX 32u                         /* in one turn of the loop */
 #define PAUSE_NS    (100 * NS_PER_MS)           /* after accept failed for want of descriptors or memory */
 
+/* A descriptor, or -errno; with none to spare it says so although nobody waits. */
+static int accept_one(struct door *door)
+{
+	int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static bool somebody_waits(struct door *door)
+{
+	struct pollfd p = { .fd = door->fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) != 0;
+}
+
 static void accept_some(struct door *door)
 {
 	struct engine *e = door->entrance->engine;
+	bool crowded = false;
 
-	for (unsigned i = 0; i < ACCEPTS_MAX; i++) {
-		int fd = accept4(door->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	/* Crowded: one in a turn, so that each says what it wants before others come and it has to go for them. */
+	for (unsigned i = 0; i < ACCEPTS_MAX && !crowded; i++) {
+		int fd = accept_one(door);
 
+		if (fd < 0 && fd != -EAGAIN && !somebody_waits(door))
+			return;
+		crowded = guests_make_room(e->listeners, fd);
+		if (crowded)
+			fd = accept_one(door);
 		if (fd >= 0) {
 			guest_new(e, door->entrance->listener, fd, door->interface);
 			continue;
 		}
-		switch (errno) {
-		case EAGAIN:
+		switch (fd) {
+		case -EAGAIN:
 			return;
-		case EMFILE:
-		case ENFILE:
-		case ENOBUFS:
-		case ENOMEM:
+		case -EMFILE:
+		case -ENFILE:
+		case -ENOBUFS:
+		case -ENOMEM:
 			/* They stay in the kernel's queue until something is free. */
 			(void)timer_start(e, &door->pause, engine_now(e) + PAUSE_NS);
 			return;

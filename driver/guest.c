@@ -2,6 +2,7 @@
 /* Guests: what they ask is decided, and those that are done become sessions or their paths. */
 #include "driver/guest.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,6 +327,23 @@ static void guest_failed(struct guest *guest)
 	guest_free(guest);
 	if (hello)
 		unpark(all, id);
+}
+
+bool guests_make_room(struct listeners *all, int error)
+{
+	switch (error) {
+	case -EMFILE:
+	case -ENFILE:
+	case -ENOBUFS:
+	case -ENOMEM:
+		break;
+	default:
+		return false;
+	}
+	if (!all->oldest)
+		return false;
+	guest_failed(least_welcome(all));
+	return true;
 }
 
 static void guest_event(struct greeting *g, enum greeting_event event)

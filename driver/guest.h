@@ -10,7 +10,8 @@
 
 /*
  * Carriers whose handshake is not done, of all listeners. Above this one goes: of the place (an IPv4 address,
- * an IPv6 network) that has most, one without an offer if there is one, the oldest of these.
+ * an IPv6 network) that has most, one without an offer if there is one, the oldest of these. So it does when
+ * descriptors run out.
  */
 #define GUESTS_MAX           256u
 #define GUEST_PATIENCE_NS    (10 * NS_PER_S)
@@ -24,6 +25,12 @@
  * interface: that its door is bound to, or "".
  */
 void guest_new(struct engine *e, struct listener *listener, int fd, const char *interface);
+
+/*
+ * error: of a call that something more welcome than a guest failed by. If it was for want of descriptors or
+ * memory the least welcome guest goes, and the call may be tried again; false: it was not, or there is no guest.
+ */
+bool guests_make_room(struct listeners *all, int error);
 
 /* The listener is about to go: of its guests only JOINs are served. */
 void guests_forget(struct listeners *all, const struct listener *listener);

@@ -65,6 +65,13 @@ static void closed_by_program(void *owner)
 	engine_post(listener->engine, &listener->farewell);
 }
 
+static bool make_room(void *owner, int error)
+{
+	struct listener *listener = owner;
+
+	return guests_make_room(listener->engine->listeners, error);
+}
+
 /* What is named, or every address that the policy allows. */
 static int choose_addresses(struct resolve_result *result, bool *named, const char *text, bool insecure,
 			    struct failure *failure)
@@ -132,7 +139,8 @@ static int open_entrances(struct listener *listener, const struct resolve_result
 int listen_begin(struct engine *e, const char *address, const struct options *options, int *program_fd,
 		 struct failure *failure)
 {
-	struct accept_queue_config config = { .backlog = SOMAXCONN, .closed = closed_by_program };
+	struct accept_queue_config config = { .backlog = SOMAXCONN, .closed = closed_by_program,
+					      .make_room = make_room };
 	struct listener *listener = calloc(1, sizeof *listener);
 	struct resolve_result result;
 	bool named, any_port;

@@ -149,25 +149,56 @@ static void flood_from_one_address(void)
 	server_end(&server);
 }
 
-/* The listener runs out of descriptors, and goes on when some are free: nothing else wakes it. */
+/*
+ * Silence takes every descriptor that the listener may have, and more of it waits at the door. An honest peer
+ * is served at once: nobody has lost patience (10 s) with any of the silent ones by then.
+ */
+static void silence_at_a_full_table(void)
+{
+	static const char *const set[] = { "connect_timeout", "8s", NULL };
+	struct serving what = { .address = "127.0.0.1:0", .descriptors = 32 };
+	struct server server = server_start(&what);
+	int held[120], fd;
+
+	for (unsigned i = 0; i < 120; i++)
+		held[i] = raw_connect("127.0.0.1", server.port);
+	fd = dialf(set, "127.0.0.1:%u", server.port);
+	CHECK_REASON(fd >= 0);
+	talk(fd);
+	/* No more of them went than there had to. */
+	CHECK(still_welcome(held[119]));
+	close(fd);
+	for (unsigned i = 0; i < 120; i++)
+		close(held[i]);
+	server_end(&server);
+}
+
+/* Sessions take every descriptor: the listener goes on when some are free, though nothing else wakes it. */
 static void full_table_at_the_listener(void)
 {
 	static const char *const set[] = { "nonblock", "yes", NULL };
 	struct serving what = { .address = "127.0.0.1:0", .descriptors = 64 };
 	struct server server = server_start(&what);
-	int held[100], fd;
+	int held[50], last;
+	struct pollfd p = { .events = POLLIN };
 
-	for (unsigned i = 0; i < 100; i++)
-		held[i] = raw_connect("127.0.0.1", server.port);
-	fd = dialf(set, "127.0.0.1:%u", server.port);
-	CHECK_REASON(fd >= 0);
-	/* It is in the queue by then; if not, this only tests less. */
+	for (unsigned i = 0; i < 20; i++) {
+		held[i] = dialf(NULL, "127.0.0.1:%u", server.port);
+		CHECK_REASON(held[i] >= 0);
+		talk(held[i]);
+	}
+	for (unsigned i = 20; i < 50; i++)
+		held[i] = dialf(set, "127.0.0.1:%u", server.port);
+	/* All is full by then; if not, this only tests less. */
 	usleep(200000);
-	for (unsigned i = 0; i < 100; i++)
+	last = raw_connect("127.0.0.1", server.port);
+	send_offer(last);
+	for (unsigned i = 0; i < 50; i++)
 		close(held[i]);
-	CHECK_REASON(hawser_wait(fd, WAIT_MS) == 0);
-	talk(fd);
-	close(fd);
+	p.fd = last;
+	CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
+	CHECK(still_welcome(last));
+	close(last);
 	server_end(&server);
 }
 
@@ -214,6 +245,7 @@ int main(int argc, char **argv)
 	RUN(garbage_at_the_door);
 	RUN(oldest_guest_goes);
 	RUN(flood_from_one_address);
+	RUN(silence_at_a_full_table);
 	RUN(full_table_at_the_listener);
 	return 0;
 }

@@ -68,6 +68,7 @@
 	X(open64, EMFILE, ENOMEM) \
 	X(open_memstream, ENOMEM) \
 	X(opendir, EMFILE, ENOMEM) \
+	X(poll, ENOMEM, EINTR) \
 	X(pthread_atfork, ENOMEM) \
 	X(pthread_attr_init, ENOMEM) \
 	X(pthread_attr_setstacksize, EINVAL) \

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -292,6 +293,13 @@ WRAP(int, ioctl, int fd, unsigned long request, void *argument)
 	int error = DUE(ioctl);
 
 	return error ? failed(error) : ioctl(fd, request, argument);
+}
+
+WRAP(int, poll, struct pollfd *polled, nfds_t count, int timeout_ms)
+{
+	int error = DUE(poll);
+
+	return error ? failed(error) : poll(polled, count, timeout_ms);
 }
 
 WRAP(int, epoll_create1, int flags)
