@@ -72,6 +72,23 @@ static bool make_room(void *owner, int error)
 	return guests_make_room(listener->engine->listeners, error);
 }
 
+/* A program that has closed its descriptor while accepted ones live has not told: its ports are free all the same. */
+static void free_closed(struct listeners *all)
+{
+	struct entrance *entrance = all->entrances;
+
+	while (entrance) {
+		struct listener *listener = entrance->listener;
+
+		if (listener && !accept_queue_open(listener->queue)) {
+			listener_free(listener);
+			entrance = all->entrances;
+		} else {
+			entrance = entrance->next;
+		}
+	}
+}
+
 /* What is named, or every address that the policy allows. */
 static int choose_addresses(struct resolve_result *result, bool *named, const char *text, bool insecure,
 			    struct failure *failure)
@@ -160,6 +177,7 @@ int listen_begin(struct engine *e, const char *address, const struct options *op
 	err = choose_addresses(&result, &named, address, listener->options.insecure, failure);
 	if (err < 0)
 		goto out;
+	free_closed(e->listeners);
 	any_port = address_port(&result.remote[0].address) == 0;
 	for (unsigned i = 0; i < PORT_TRIES_MAX; i++) {
 		err = open_entrances(listener, &result, named, &port, failure);

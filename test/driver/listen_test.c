@@ -51,6 +51,34 @@ static void port_numbers(void)
 	close(again);
 }
 
+/* A listener that was closed gives its port back at once, whatever became of the sessions it has accepted. */
+static void listening_again_beside_a_session(void)
+{
+	int listener = hawser_listen("127.0.0.1:0", NULL), dialled[2], accepted[2], port = hawser_port(listener);
+	char address[64];
+
+	snprintf(address, sizeof address, "127.0.0.1:%d", port);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_REASON(listener >= 0);
+		dialled[i] = dialf(NULL, "%s", address);
+		CHECK_REASON(dialled[i] >= 0);
+		accepted[i] = accept(listener, NULL, NULL);
+		CHECK(accepted[i] >= 0);
+		close(listener);
+		listener = hawser_listen(address, NULL);
+	}
+	CHECK_REASON(listener >= 0);
+	for (unsigned i = 0; i < 2; i++) {
+		char byte = 0;
+
+		CHECK_EQ(write(dialled[i], "x", 1), 1);
+		CHECK_EQ(read(accepted[i], &byte, 1), 1);
+		close(dialled[i]);
+		close(accepted[i]);
+	}
+	close(listener);
+}
+
 /* Noise, silence and half a greeting do not keep a listener from its work. */
 static void garbage_at_the_door(void)
 {
@@ -241,6 +269,7 @@ int main(int argc, char **argv)
 	server_main(argc, argv);
 	RUN(port_in_use);
 	RUN(port_numbers);
+	RUN(listening_again_beside_a_session);
 	RUN(mode_of_the_listener);
 	RUN(garbage_at_the_door);
 	RUN(oldest_guest_goes);
