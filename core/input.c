@@ -99,7 +99,7 @@ static void data_arrived(struct session *s, struct path *p, uint64_t bytes, time
 {
 	bool complete = s->receive.contiguous == s->receive.fin_offset;
 
-	acknowledge_arrived(s, p, bytes, complete && p->in.at == p->in.end, now);
+	acknowledge_arrived(s, p, bytes, false, now);
 	if (p->in.at == p->in.end) {
 		p->in.header_have = 0;
 		p->in.in_payload = false;

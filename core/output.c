@@ -255,6 +255,13 @@ void session_wrote(struct session *s, struct path *p, size_t length, time_ns now
 		scheduler_date(&s->sender, now);
 }
 
+bool session_path_last(const struct path *p)
+{
+	unsigned behind = p->out.control_sent > 0 ? 0 : p->out.control_notes;
+
+	return p->closing && p->out.control_length > 0 && p->out.notes_count == behind;
+}
+
 bool session_path_done(const struct session *s, const struct path *p)
 {
 	(void)s;

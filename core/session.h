@@ -134,6 +134,8 @@ void session_path_room(struct session *s, struct path *p, bool roomy);
 struct path *session_next_writer(struct session *s, time_ns now);
 unsigned session_plan(struct session *s, struct path *p, struct iovec *iov, unsigned max, time_ns now);
 void session_wrote(struct session *s, struct path *p, size_t length, time_ns now);
+/* After plan: what it gave is the last for this carrier, and session_path_done will follow. */
+bool session_path_last(const struct path *p);
 /* Everything for this carrier is written, CLOSE included: finish and close it. */
 bool session_path_done(const struct session *s, const struct path *p);
 

@@ -7,6 +7,7 @@
 #include "core/scheduler.h"
 #include "core/session_internal.h"
 
+#define PROVE_NS          (20 * NS_PER_MS)    /* a new path is probed then: what is over sooner needs no probe */
 #define PROBE_FIRST_NS    (500 * NS_PER_MS)   /* quiet this long after bytes moved: first idle probe */
 #define RECHECK_MIN_NS    (5 * NS_PER_MS)
 #define FULL_REPORT_NS    (100 * NS_PER_MS)
@@ -75,6 +76,8 @@ static time_ns after(time_ns now, time_ns wait_ns)
 /* Stream bytes moved on this path: it is probed soon after it falls quiet, then ever more rarely. */
 void path_quiet_from(const struct session *s, struct path *p, time_ns now)
 {
+	if (!p->probed)
+		return;
 	p->ping_wait_ns = smaller(PROBE_FIRST_NS, s->config.probe_interval_ns);
 	p->ping_at = after(now, p->ping_wait_ns);
 }
@@ -82,6 +85,7 @@ void path_quiet_from(const struct session *s, struct path *p, time_ns now)
 void path_pinged(const struct session *s, struct path *p, time_ns now)
 {
 	p->ping_due = false;
+	p->probed = true;
 	p->ping_at = after(now, p->ping_wait_ns);
 	if (p->ping_wait_ns < s->config.probe_interval_ns / 2)
 		p->ping_wait_ns *= 2;
@@ -143,14 +147,17 @@ int session_add_path(struct session *s, struct path *p, uint16_t id, unsigned ra
 	p->rank = rank;
 	p->roomy = true;
 	p->received_at = now;
-	path_quiet_from(s, p, now);
-	p->ping_due = true;
+	p->ping_wait_ns = smaller(PROBE_FIRST_NS, s->config.probe_interval_ns);
+	p->ping_at = now + PROVE_NS;
 	health_init(&p->health, rtt_ns > 0 ? rtt_ns : 100 * NS_PER_MS, now);
+	/* The ACKs of what arrived may have been lost with the paths that there were. */
+	bool alone = s->pathless_at != TIME_NEVER;
 	s->sender.paths[slot] = p;
 	s->pathless_at = TIME_NEVER;
 	s->pathless_ended = false;
 	s->heard_at = now;
-	acknowledge_everywhere(s, now);
+	if (s->receive.contiguous > 0 || s->receive.ahead.count > 0 || s->receive.fin_offset != FIN_UNKNOWN)
+		acknowledge_arrived(s, p, 0, alone, now);
 	if (s->mode_wished)
 		path_queue_mode(p, s->mode_wish);
 	s->mode_wished = false;

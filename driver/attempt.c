@@ -65,7 +65,9 @@ int attempt_offer(struct attempt *a, bool join, int replaces, bool resume)
 int attempt_attach(struct attempt *a, int replaces, unsigned rank, uint32_t connects)
 {
 	struct endpoint *endpoint = a->dialler->endpoint;
+	struct watch watch;
 	struct link_config config = {
+		.watch = &watch,
 		.id = a->path_id,
 		.replaces = replaces,
 		.rank = rank,
@@ -73,7 +75,7 @@ int attempt_attach(struct attempt *a, int replaces, unsigned rank, uint32_t conn
 	};
 
 	config.rtt_ns = handshake_rtt_ns(&a->greeting.handshake);
-	config.carrier = greeting_take(&a->greeting);
+	config.carrier = greeting_take(&a->greeting, &watch);
 	config.carrier->ops->route(config.carrier, &config.route);
 	config.replies_elsewhere = survey_leaves_elsewhere(a->dialler->engine, &config.route);
 	attempt_free(a);

@@ -3,6 +3,7 @@
 #include "driver/call.h"
 
 #include <assert.h>
+#include <pthread.h>
 
 static void run_call(struct engine *e, struct request *r)
 {
@@ -20,26 +21,17 @@ int call_run(struct engine *e, struct call *c, void (*run)(struct engine *e, str
 	c->request.run = run_call;
 	c->run = run;
 	c->failure = (struct failure){ 0 };
-	c->done = false;
-	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->changed, NULL);
+	sem_init(&c->done, 0, 0);
 	engine_submit(e, &c->request);
-	pthread_mutex_lock(&c->lock);
-	while (!c->done)
-		pthread_cond_wait(&c->changed, &c->lock);
-	pthread_mutex_unlock(&c->lock);
-	pthread_cond_destroy(&c->changed);
-	pthread_mutex_destroy(&c->lock);
+	while (sem_wait(&c->done) < 0)
+		;
+	sem_destroy(&c->done);
 	pthread_setcancelstate(cancel, NULL);
 	return c->result;
 }
 
 void call_done(struct call *c, int result)
 {
-	pthread_mutex_lock(&c->lock);
-	assert(!c->done);
 	c->result = result;
-	c->done = true;
-	pthread_cond_signal(&c->changed);
-	pthread_mutex_unlock(&c->lock);
+	sem_post(&c->done);
 }

@@ -3,8 +3,7 @@
 #ifndef HAWSER_DRIVER_CALL_H
 #define HAWSER_DRIVER_CALL_H
 
-#include <pthread.h>
-#include <stdbool.h>
+#include <semaphore.h>
 
 #include "driver/engine.h"
 #include "driver/failure.h"
@@ -17,9 +16,7 @@ struct call {
 	struct request request;
 	void (*run)(struct engine *e, struct call *c);
 	struct failure failure; /* for `run` to fill in */
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool done;
+	sem_t done;
 	int result;
 };
 

@@ -132,6 +132,7 @@ void endpoint_set_peer(struct endpoint *ep, const char *text);
 struct link_config {
 	/* after the handshake; the endpoint's from now on, also on failure */
 	struct carrier *carrier;
+	struct watch *watch;            /* on its descriptor, as link.c's; likewise */
 	uint16_t id;                    /* on the wire, never used before in this session */
 	/* id of the link that this one is a fresh connection for; -1: none */
 	int replaces;

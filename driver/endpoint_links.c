@@ -101,7 +101,7 @@ static int add_link(struct endpoint *ep, const struct link_config *config, time_
 	}
 	error = session_add_path(ep->session, &l->path, config->id, rank, config->rtt_ns, now);
 	if (error < 0) {
-		watch_stop(ep->engine, &l->watch);
+		watch_move(ep->engine, config->watch, &l->watch, NULL);
 		free(l);
 		return error;
 	}
@@ -121,7 +121,7 @@ static void turn_away(struct carrier *carrier, int error)
 	else if (error == -ENOTCONN)
 		close.reason = REASON_GOING_AWAY;
 	iov.iov_len = frame_close_encode(bytes, sizeof bytes, &close);
-	(void)carrier->ops->send(carrier, &iov, 1);
+	(void)carrier->ops->send(carrier, &iov, 1, false);
 	carrier->ops->close(carrier, false);
 }
 
@@ -137,8 +137,10 @@ int endpoint_attach(struct endpoint *ep, const struct link_config *config)
 		pthread_cond_broadcast(&ep->changed);
 	}
 	pthread_mutex_unlock(&ep->lock);
-	if (error < 0)
+	if (error < 0) {
+		watch_stop(ep->engine, config->watch);
 		turn_away(config->carrier, error);
+	}
 	/* Also after an error: the one that was to be replaced is gone. */
 	endpoint_post(ep);
 	return error;

@@ -114,13 +114,24 @@ int watch_change(struct engine *e, struct watch *w, uint32_t events)
 	return epoll_ctl(e->epoll_fd, EPOLL_CTL_MOD, w->fd, &event) < 0 ? -errno : 0;
 }
 
+void watch_move(struct engine *e, struct watch *to, struct watch *from,
+		void (*ready)(struct watch *w, uint32_t events))
+{
+	assert(from->slot && e->slots[from->slot - 1].watch == from);
+	e->slots[from->slot - 1].watch = to;
+	*to = (struct watch){ .fd = from->fd, .slot = from->slot, .ready = ready };
+	from->slot = 0;
+}
+
 void watch_stop(struct engine *e, struct watch *w)
 {
 	if (!w->slot)
 		return;
 	struct watch_slot *slot = &e->slots[w->slot - 1];
 	assert(slot->watch == w);
-	epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	/* Closing takes it off too, where no child of the process can have a copy. */
+	if (!e->private_table)
+		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
 	slot->watch = NULL;
 	slot->generation++;
 	slot->next_free = e->slots_free;
@@ -254,10 +265,10 @@ static time_ns time_to_wait(const struct engine *e)
 
 static void woken(struct engine *e)
 {
-	struct signalfd_siginfo info[4];
+	struct signalfd_siginfo info;
 
-	while (read(e->signal_fd, info, sizeof info) > 0)
-		;
+	/* It is pending once, however often it was sent. */
+	(void)!read(e->signal_fd, &info, sizeof info);
 }
 
 static void deliver(struct engine *e, const struct epoll_event *event)

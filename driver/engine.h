@@ -48,6 +48,9 @@ struct watch {
 /* events: EPOLLIN, EPOLLOUT, EPOLLRDHUP; EPOLLET is added. 0 or -errno (-ENOMEM, -ENOSPC, ...). */
 int watch_start(struct engine *e, struct watch *w, int fd, uint32_t events,
 		void (*ready)(struct watch *w, uint32_t events));
+/* `to` goes on with from's descriptor and events; edges that `from` has seen do not come again. */
+void watch_move(struct engine *e, struct watch *to, struct watch *from,
+		void (*ready)(struct watch *w, uint32_t events));
 /* Also asks for a fresh edge of what is ready already. */
 int watch_change(struct engine *e, struct watch *w, uint32_t events);
 void watch_stop(struct engine *e, struct watch *w);

@@ -255,7 +255,9 @@ static int make_endpoint(struct guest *guest, const struct handshake_offer *offe
 /* The carrier goes to the endpoint; the guest is gone. */
 static int attach(struct guest *guest, struct endpoint *ep, const struct handshake_offer *offer)
 {
+	struct watch watch;
 	struct link_config config = {
+		.watch = &watch,
 		.id = offer->path_id,
 		.replaces = offer->join && offer->replaces != PATH_ID_NONE ? offer->replaces : -1,
 		.rank = offer->path_id,
@@ -263,7 +265,7 @@ static int attach(struct guest *guest, struct endpoint *ep, const struct handsha
 		.connects = 1,
 	};
 
-	config.carrier = greeting_take(&guest->greeting);
+	config.carrier = greeting_take(&guest->greeting, &watch);
 	config.carrier->ops->route(config.carrier, &config.route);
 	config.replies_elsewhere = survey_leaves_elsewhere(ep->engine, &config.route);
 	guest_free(guest);

@@ -29,6 +29,8 @@ static void link_ready(struct watch *w, uint32_t events)
 
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		l->readable = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		l->ending = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
 		pthread_mutex_lock(&ep->lock);
 		if (ep->session)
@@ -40,25 +42,19 @@ static void link_ready(struct watch *w, uint32_t events)
 
 int link_new(struct endpoint *ep, const struct link_config *config, struct link **out)
 {
-	struct carrier *c = config->carrier;
 	struct link *l = calloc(1, sizeof *l);
 
 	if (!l)
 		return -ENOMEM;
 	l->endpoint = ep;
-	l->carrier = c;
-	l->readable = true;
+	l->carrier = config->carrier;
+	l->readable = l->ending = true;
 	l->connects = config->connects;
 	l->replies_elsewhere = config->replies_elsewhere;
 	l->route = config->route;
 	l->backlog_bytes = CARRIER_BACKLOG_BYTES;
 	l->meter.at = engine_now(ep->engine);
-	int error = watch_start(ep->engine, &l->watch, c->ops->descriptor(c),
-				EPOLLIN | EPOLLOUT | EPOLLRDHUP, link_ready);
-	if (error < 0) {
-		free(l);
-		return error;
-	}
+	watch_move(ep->engine, &l->watch, config->watch, link_ready);
 	*out = l;
 	return 0;
 }
@@ -84,13 +80,11 @@ static void finishing_expired(struct timer *t, time_ns now)
 	finishing_end(container_of(t, struct finishing, timer));
 }
 
-static void finishing_ready(struct watch *w, uint32_t events)
+static void finishing_read(struct finishing *f)
 {
-	struct finishing *f = container_of(w, struct finishing, watch);
 	char bytes[16384];
 	struct iovec iov = { .iov_base = bytes, .iov_len = sizeof bytes };
 
-	(void)events;
 	for (unsigned i = 0; i < READ_TURN_ROUNDS; i++) {
 		ssize_t n = f->carrier->ops->receive(f->carrier, &iov, 1);
 
@@ -102,27 +96,34 @@ static void finishing_ready(struct watch *w, uint32_t events)
 	finishing_end(f);       /* also when the peer sends on and on: it has been told to stop */
 }
 
+static void finishing_ready(struct watch *w, uint32_t events)
+{
+	if (events & ~(uint32_t)EPOLLOUT)
+		finishing_read(container_of(w, struct finishing, watch));
+}
+
 void link_free_finishing(struct link *l)
 {
 	struct engine *e = l->endpoint->engine;
 	struct carrier *c = l->carrier;
 	struct finishing *f = calloc(1, sizeof *f);
+	bool readable = l->readable;
 
 	if (!l->finished)
 		c->ops->finish(c);
-	watch_stop(e, &l->watch);
-	free(l);
 	if (!f) {
-		c->ops->close(c, false);
+		link_free(l, false);
 		return;
 	}
 	f->engine = e;
 	f->carrier = c;
 	f->timer.expired = finishing_expired;
-	if (watch_start(e, &f->watch, c->ops->descriptor(c), EPOLLIN | EPOLLRDHUP,
-			finishing_ready) < 0 ||
-	    timer_start(e, &f->timer, engine_now(e) + FINISHING_NS) < 0)
+	watch_move(e, &f->watch, &l->watch, finishing_ready);
+	free(l);
+	if (timer_start(e, &f->timer, engine_now(e) + FINISHING_NS) < 0)
 		finishing_end(f);
+	else if (readable)
+		finishing_read(f);
 }
 
 enum reason link_reason(int error)
@@ -175,6 +176,15 @@ static bool ready_to_read(struct endpoint *ep, time_ns now)
 	return true;
 }
 
+static size_t iov_bytes(const struct iovec *iov, unsigned count)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		bytes += iov[i].iov_len;
+	return bytes;
+}
+
 bool link_read(struct link *l, time_ns now)
 {
 	struct endpoint *ep = l->endpoint;
@@ -192,15 +202,19 @@ bool link_read(struct link *l, time_ns now)
 		unsigned used = session_place(ep->session, &l->path, iov, IOV_MOST);
 		if (used == 0)
 			return false;
+		size_t space = iov_bytes(iov, used);
 		ssize_t n = l->carrier->ops->receive(l->carrier, iov, used);
-		(void)session_arrived(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
+		int error = session_arrived(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
 		if (n == -EAGAIN)
-			l->readable = false;
+			l->readable = l->ending = false;
 		else if (n <= 0)
 			lost(l, (int)-n, n == 0 || n == -ECONNRESET || n == -EPIPE);
 		else
 			look_closed(l);
 		bytes += n > 0 ? (size_t)n : 0;
+		/* There was no more, and what comes now is a new edge; but the end may have come before. */
+		if (n > 0 && (size_t)n < space && !l->ending && error == 0)
+			l->readable = false;
 	}
 	return false;
 }
@@ -219,12 +233,12 @@ bool link_write(struct link *l, time_ns now)
 {
 	struct endpoint *ep = l->endpoint;
 	struct iovec iov[IOV_MOST];
-	size_t planned = 0;
 
 	unsigned used = session_plan(ep->session, &l->path, iov, IOV_MOST, now);
-	for (unsigned i = 0; i < used; i++)
-		planned += iov[i].iov_len;
-	ssize_t n = planned > 0 ? l->carrier->ops->send(l->carrier, iov, used) : 0;
+	size_t planned = iov_bytes(iov, used);
+	/* What is last goes with the end, in one packet. */
+	bool last = session_path_last(&l->path);
+	ssize_t n = planned > 0 ? l->carrier->ops->send(l->carrier, iov, used, last) : 0;
 	session_wrote(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
 	if (n < (ssize_t)planned)
 		session_path_room(ep->session, &l->path, false);

@@ -18,6 +18,7 @@ struct link {
 	struct carrier *carrier;
 	struct watch watch;             /* on the carrier's descriptor */
 	bool readable;                  /* an edge seen, not used up */
+	bool ending;                    /* and perhaps the peer's end, which is no edge again */
 	bool finished;                  /* our CLOSE is written, and the carrier was told so */
 	uint32_t backlog_bytes;         /* as the carrier was told last */
 	enum link_outcome outcome;
@@ -42,8 +43,8 @@ struct lost_link {
 };
 
 /*
- * Makes one and starts its watch; the session does not know it yet. The carrier stays the caller's on
- * failure. `ready` of the watch sets readable or room and posts the endpoint.
+ * Makes one, with the watch that there is; the session does not know it yet. The carrier and the watch stay
+ * the caller's on failure. `ready` of the watch sets readable or room and posts the endpoint.
  */
 int link_new(struct endpoint *ep, const struct link_config *config, struct link **out);
 

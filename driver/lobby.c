@@ -42,7 +42,7 @@ static bool write_out(struct greeting *g)
 
 	while (g->error == 0 && (length = handshake_output(&g->handshake, &bytes)) > 0) {
 		struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
-		ssize_t sent = g->carrier->ops->send(g->carrier, &iov, 1);
+		ssize_t sent = g->carrier->ops->send(g->carrier, &iov, 1, false);
 
 		if (sent == -EAGAIN)
 			return true;
@@ -282,12 +282,13 @@ static void stop(struct greeting *g)
 	g->stage = GREETING_STAGE_NONE;
 }
 
-struct carrier *greeting_take(struct greeting *g)
+struct carrier *greeting_take(struct greeting *g, struct watch *watch)
 {
 	struct carrier *carrier = g->carrier;
 
 	assert(g->told == HANDSHAKE_DONE && carrier);
 	g->carrier = NULL;
+	watch_move(g->engine, watch, &g->watch, NULL);
 	stop(g);
 	return carrier;
 }

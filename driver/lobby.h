@@ -68,8 +68,8 @@ void greeting_refuse(struct greeting *g, enum reason reason);
 /* -errno that a socket programmer expects, and the reason (REASON_NONE: the carrier failed, errno says all). */
 int greeting_failure(const struct greeting *g, enum reason *reason);
 
-/* After DONE: the carrier is the caller's; nothing watches it. */
-struct carrier *greeting_take(struct greeting *g);
+/* After DONE: the carrier is the caller's, and the watch on it, which has seen its edges: watch_move. */
+struct carrier *greeting_take(struct greeting *g, struct watch *watch);
 /* Frees what it holds, wipes secrets. An untaken carrier is closed; aborted unless it failed by a CLOSE. */
 void greeting_end(struct greeting *g);
 

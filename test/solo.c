@@ -66,6 +66,8 @@ void solo_path(struct solo *solo, unsigned index, time_ns rtt_ns, bool active)
 	CHECK_EQ(solo->path[index].slot, index);
 	if (!active)
 		return;
+	/* Proved sooner than it would be by itself. */
+	solo->path[index].ping_due = true;
 	solo_carry(solo, index, SIZE_MAX);
 	solo->now += rtt_ns;
 	CHECK_EQ(solo_ack(solo, index, solo->s->sender.flight.base, NULL, 0), 0);

@@ -52,8 +52,11 @@ struct carrier_ops {
 	int (*bind)(struct carrier *c, const char *interface);
 	/* 1 established, 0 still connecting, -errno failed. Called when the descriptor is ready. */
 	int (*established)(struct carrier *c);
-	/* Bytes moved (>= 1), -EAGAIN, 0 from receive at the peer's end, other -errno when lost. */
-	ssize_t (*send)(struct carrier *c, const struct iovec *iov, unsigned count);
+	/*
+	 * Bytes moved (>= 1), -EAGAIN, 0 from receive at the peer's end, other -errno when lost. last: finish
+	 * follows when all of it went, and what was sent may wait for that.
+	 */
+	ssize_t (*send)(struct carrier *c, const struct iovec *iov, unsigned count, bool last);
 	ssize_t (*receive)(struct carrier *c, const struct iovec *iov, unsigned count);
 	/* What the carrier knows of its network, for health. */
 	void (*report)(struct carrier *c, struct carrier_report *report);

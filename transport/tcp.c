@@ -27,6 +27,7 @@ struct tcp {
 	struct carrier carrier;
 	int fd;
 	bool connected;
+	bool ended;                     /* all is read that will come */
 	int failure;                    /* -errno of a failed connect; SO_ERROR tells it only once */
 	struct carrier_route route;     /* as far as it is known */
 };
@@ -262,13 +263,14 @@ static int tcp_established(struct carrier *c)
 	return 1;
 }
 
-static ssize_t tcp_send(struct carrier *c, const struct iovec *iov, unsigned count)
+static ssize_t tcp_send(struct carrier *c, const struct iovec *iov, unsigned count, bool last)
 {
 	struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = count };
+	int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (last ? MSG_MORE : 0);
 	ssize_t sent;
 
 	do
-		sent = sendmsg(tcp_of(c)->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent = sendmsg(tcp_of(c)->fd, &message, flags);
 	while (sent < 0 && errno == EINTR);
 	return sent < 0 ? -errno : sent;
 }
@@ -280,6 +282,8 @@ static ssize_t tcp_receive(struct carrier *c, const struct iovec *iov, unsigned 
 	do
 		received = readv(tcp_of(c)->fd, iov, (int)count);
 	while (received < 0 && errno == EINTR);
+	if (received == 0)
+		tcp_of(c)->ended = true;
 	return received < 0 ? -errno : received;
 }
 
@@ -368,7 +372,7 @@ static void tcp_close(struct carrier *c, bool abort)
 
 	if (abort)
 		(void)setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-	else
+	else if (!tcp->ended)
 		discard_input(tcp->fd);
 	close(tcp->fd);
 	free(tcp);

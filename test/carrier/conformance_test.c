@@ -160,7 +160,7 @@ static ssize_t send_pattern(struct carrier *c, uint64_t *offset, unsigned parts)
 			bytes[i][j] = pattern(*offset + total + j);
 		total += iov[i].iov_len;
 	}
-	sent = subject->ops->send(c, iov, parts);
+	sent = subject->ops->send(c, iov, parts, false);
 	CHECK(sent > 0 ? (size_t)sent <= total : sent < 0);
 	if (sent > 0)
 		*offset += (uint64_t)sent;

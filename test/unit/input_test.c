@@ -652,6 +652,7 @@ static void data_is_a_sign_of_life(void)
 {
 	struct solo *solo = solo_with_path();
 
+	solo->path[0].ping_due = true;
 	solo_carry_all(solo);
 	CHECK_EQ(solo_ack(solo, 0, 0, NULL, 0), 0);
 	solo->now += 300 * NS_PER_MS;

@@ -245,7 +245,47 @@ static void no_room_after_copies_either(void)
 	solo_free(solo);
 }
 
-/* Not known how far: a tenth of a second is assumed; and the first ACK and the first probe go at once. */
+/* What is over by then needs no probe; small data does not take its place. */
+static void a_new_path_is_probed_once_it_has_lived_a_little(void)
+{
+	struct solo_frame frame;
+
+	begin(MODE_STRIPE, 0);
+	solo_path(solo, 0, RTT, false);
+	CHECK(!solo->path[0].ping_due);
+	solo_write(solo, 1);
+	solo_carry_all(solo);
+	CHECK(!solo_take_type(solo, 0, FRAME_PING, &frame));
+	pass(10 * NS_PER_MS);
+	CHECK_EQ(solo_ack(solo, 0, 1, NULL, 0), 0);
+	CHECK(session_deadline(solo->s, solo->now) <= solo->now + 10 * NS_PER_MS);
+	pass(10 * NS_PER_MS);
+	solo_carry_all(solo);
+	CHECK(solo_take_type(solo, 0, FRAME_PING, &frame));
+	CHECK(frame.header.length > 1400);
+	solo_free(solo);
+}
+
+static void a_new_path_tells_what_has_come(void)
+{
+	struct solo_frame frame;
+
+	begin(MODE_STRIPE, 1);
+	CHECK_EQ(solo_data(solo, 0, 0, 10, false), 0);
+	solo_path(solo, 1, RTT, false);
+	solo_carry_all(solo);
+	CHECK(!solo_take_type(solo, 1, FRAME_ACK, &frame));
+	/* Soon, and at once where there is no other path. */
+	CHECK(session_deadline(solo->s, solo->now) <= solo->now + RTT / 4);
+	session_remove_path(solo->s, &solo->path[0], solo->now);
+	session_remove_path(solo->s, &solo->path[1], solo->now);
+	solo_path(solo, 0, RTT, false);
+	solo_carry_all(solo);
+	CHECK(solo_take_type(solo, 0, FRAME_ACK, &frame));
+	solo_free(solo);
+}
+
+/* Not known how far: a tenth of a second is assumed. Where nothing has come nothing is to be said. */
 static void a_path_begins(void)
 {
 	struct path path;
@@ -254,9 +294,9 @@ static void a_path_begins(void)
 	CHECK_EQ(session_add_path(solo->s, &path, 77, 5, -1, solo->now), 0);
 	CHECK_EQ(path.health.srtt_ns, 100 * NS_PER_MS);
 	CHECK_EQ(path.rank, 5);
-	CHECK(path.ping_due && path.roomy);
+	CHECK(path.roomy);
 	CHECK_EQ(path.received_at, solo->now);
-	CHECK(session_next_writer(solo->s, solo->now) != NULL);
+	CHECK(session_next_writer(solo->s, solo->now) == NULL);
 	session_remove_path(solo->s, &path, solo->now);
 	CHECK_EQ(session_add_path(solo->s, &path, 79, 5, 0, solo->now), 0);
 	CHECK_EQ(path.health.srtt_ns, 100 * NS_PER_MS);
@@ -355,6 +395,8 @@ int main(void)
 	RUN(leaps_of_ids);
 	RUN(no_room_after_copies_either);
 	RUN(a_path_begins);
+	RUN(a_new_path_is_probed_once_it_has_lived_a_little);
+	RUN(a_new_path_tells_what_has_come);
 	RUN(reasons);
 	RUN(without_any_path);
 	RUN(notes_have_a_limit);
