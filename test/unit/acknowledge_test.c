@@ -186,6 +186,7 @@ static void evidence_makes_a_path_active(void)
 {
 	begin(1);
 	solo_path(solo, 1, RTT, false);
+	solo->path[1].ping_due = true;
 	solo_carry_all(solo);
 	CHECK_EQ(solo->path[1].health.state, HEALTH_FRESH);
 	ack = (struct frame_ack){ .path_count = 1, .paths = { { solo->path[1].id, 0, 0 } } };
