@@ -20,26 +20,41 @@
 /* A change comes as several messages, and an address can be used some time after it was told of. */
 #define SETTLE_NS   (50 * NS_PER_MS)
 #define READS_MAX   64u
+#define TOLD_MAX    32u
 
 struct changes {
 	struct engine *engine;
 	struct dialler *diallers;
+	struct dialler *next;           /* of those that are still to be told */
+	struct task tell;
 	struct watch watch;             /* fd -1: none */
 	struct timer settle;
 };
 
+/* So many in a turn, lest thousands of sessions stand still while each looks at its networks. */
+static void tell_some(struct task *t)
+{
+	struct changes *c = container_of(t, struct changes, tell);
+
+	for (unsigned i = 0; i < TOLD_MAX && c->next; i++) {
+		struct dialler *d = c->next;
+
+		c->next = d->next;
+		redial_networks_changed(d);
+	}
+	if (c->next)
+		engine_post(c->engine, &c->tell);
+}
+
 static void settled(struct timer *t, time_ns now)
 {
 	struct changes *c = container_of(t, struct changes, settle);
-	struct dialler *d, *next;
 
 	(void)now;
 	/* An address that was told of can be used only now, and the routes by it come later still. */
 	tables_changed(c->engine);
-	for (d = c->diallers; d; d = next) {
-		next = d->next;
-		redial_networks_changed(d);
-	}
+	c->next = c->diallers;
+	tell_some(&c->tell);
 	listen_networks_changed(c->engine);
 }
 
@@ -90,6 +105,7 @@ void changes_start(struct engine *e)
 		return;
 	c->engine = e;
 	c->settle.expired = settled;
+	c->tell.run = tell_some;
 	e->changes = c;
 	listen_to_kernel(c);
 }
@@ -113,6 +129,8 @@ void changes_leave(struct dialler *d)
 {
 	if (!d->link)
 		return;
+	if (d->engine->changes->next == d)
+		d->engine->changes->next = d->next;
 	*d->link = d->next;
 	if (d->next)
 		d->next->link = d->link;

@@ -369,12 +369,17 @@ static void race_begin(struct dialler *d)
 {
 	struct remote remote[REMOTES_MAX];
 	struct failure failure = { 0 };
+	const struct pairs *pairs;
 	int err;
 
 	for (unsigned i = 0; i < d->peer_count; i++)
 		remote[i] = d->peer[i].remote;
-	d->race = calloc(1, sizeof *d->race);
-	err = d->race ? survey(d->engine, &d->race->pairs, &d->options, remote, d->peer_count) : -ENOMEM;
+	pairs = survey(d->engine, &d->options, remote, d->peer_count, &err);
+	d->race = pairs ? calloc(1, sizeof *d->race) : NULL;
+	if (d->race)
+		d->race->pairs = *pairs;
+	else if (pairs)
+		err = -ENOMEM;
 	if (err == -ENODEV)
 		failure_set(&failure, ENODEV, "the option via names no network that this host has now");
 	else if (err < 0)

@@ -7,7 +7,8 @@
 
 #include "driver/endpoint_internal.h"
 
-#define BUCKETS 4096u
+#define BUCKETS   4096u
+#define LOOKS_MAX 8u
 
 /*
  *   buckets[hash(id)] -> endpoint -> endpoint       live or over
@@ -134,17 +135,23 @@ static void endpoint_free(struct endpoint *ep)
 	free(ep);
 }
 
-/* Forgets the oldest that ended, until no more than the limit are kept. */
+/*
+ * Forgets the oldest that ended, until no more than the limit are kept. Those that somebody still holds go to
+ * the end of the list, and few are looked at in one call: thousands may be held.
+ */
 void endpoint_table_forget(struct engine *e)
 {
 	struct endpoints *all = e->endpoints;
-	struct endpoint *ep = all->over;
 
-	while (ep && all->over_count > TOMBSTONES_MAX) {
-		struct endpoint *next = ep->all_next;
+	for (unsigned i = 0; i < LOOKS_MAX && all->over_count > TOMBSTONES_MAX; i++) {
+		struct endpoint *ep = all->over;
 
-		if (!ep->users && ep->face.fd < 0 && !ep->face.priming)
+		if (!ep->users && ep->face.fd < 0 && !ep->face.priming) {
 			endpoint_free(ep);
-		ep = next;
+			continue;
+		}
+		unlink_all(ep);
+		all->over_count--;
+		link_over(ep);
 	}
 }

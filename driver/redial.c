@@ -106,17 +106,17 @@ static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
 	}
 }
 
-static int survey_now(struct dialler *d, struct pairs *pairs, time_ns now)
+static const struct pairs *survey_now(struct dialler *d, time_ns now, int *error)
 {
 	struct remote remote[REMOTES_MAX];
-	int err;
+	const struct pairs *pairs;
 
 	for (unsigned i = 0; i < d->peer_count; i++)
 		remote[i] = d->peer[i].remote;
-	err = survey(d->engine, pairs, &d->options, remote, d->peer_count);
-	if (err == 0)
+	pairs = survey(d->engine, &d->options, remote, d->peer_count, error);
+	if (pairs)
 		merge(d, pairs, now);
-	return err;
+	return pairs;
 }
 
 /* The want's next pair, and how many it has; 0: its network leads nowhere now. */
@@ -204,12 +204,12 @@ static bool offer_join(struct dialler *d, struct want *want, time_ns now)
 
 static void begin_attempt(struct dialler *d, struct want *want, time_ns outage_ns, time_ns now)
 {
-	struct pairs pairs;
-	int err = survey_now(d, &pairs, now);
+	int err;
+	const struct pairs *pairs = survey_now(d, now, &err);
 
 	want->started = now;
 	want->next_at = now + interval(outage_ns);
-	if (err == 0 && choose_pair(want, &pairs) == 0)
+	if (pairs && choose_pair(want, pairs) == 0)
 		err = -ENODEV;
 	if (err == 0)
 		err = attempt_new(d, &want->pair, join_event, &want->attempt);
@@ -436,9 +436,9 @@ void redial_begin(struct dialler *d, const struct pairs *pairs, time_ns now)
 void redial_networks_changed(struct dialler *d)
 {
 	time_ns now = engine_now(d->engine);
-	struct pairs pairs;
+	int err;
 
-	if (d->race || d->want_count == 0 || survey_now(d, &pairs, now) < 0)
+	if (d->race || d->want_count == 0 || !survey_now(d, now, &err))
 		return;
 	for (unsigned i = 0; i < d->want_count; i++) {
 		struct want *want = &d->want[i];

@@ -67,29 +67,27 @@ static int choose(struct engine *e, struct pairs *out, const struct survey_quest
 	return 0;
 }
 
-int survey(struct engine *e, struct pairs *out, const struct options *options, const struct remote *remote,
-	   unsigned remote_count)
+const struct pairs *survey(struct engine *e, const struct options *options, const struct remote *remote,
+			   unsigned remote_count, int *error)
 {
 	struct survey_question asked;
-	const struct pairs *kept;
+	struct pairs *pairs;
 	struct choice *c;
-	int err;
+	bool fresh;
 
 	assert(remote_count <= REMOTES_MAX);
 	ask_with(&asked, options, remote, remote_count);
-	kept = tables_pairs(e, &asked);
-	if (kept) {
-		*out = *kept;
-		return 0;
-	}
+	pairs = tables_pairs(e, &asked, &fresh);
+	*error = pairs ? 0 : -ENOMEM;
+	if (!pairs || !fresh)
+		return pairs;
 	c = calloc(1, sizeof *c);
-	if (!c)
-		return -ENOMEM;
-	err = choose(e, out, &asked, c);
+	*error = c ? choose(e, pairs, &asked, c) : -ENOMEM;
 	free(c);
-	if (err == 0)
-		tables_keep_pairs(e, &asked, out);
-	return err;
+	if (*error < 0)
+		return NULL;
+	tables_chosen(e);
+	return pairs;
 }
 
 void survey_bind_arrival(struct engine *e, struct carrier *carrier)

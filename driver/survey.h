@@ -7,10 +7,12 @@
 #include "driver/options.h"
 #include "driver/pairs.h"
 
-/* 0; -ENODEV: the option via names networks, and none of them is there; or -errno: the host's addresses
- * cannot be read. */
-int survey(struct engine *e, struct pairs *out, const struct options *options, const struct remote *remote,
-	   unsigned remote_count);
+/*
+ * The pairs, until the next survey. NULL, and *error: -ENODEV, the option via names networks, and none of
+ * them is there; or the host's addresses cannot be read.
+ */
+const struct pairs *survey(struct engine *e, const struct options *options, const struct remote *remote,
+			   unsigned remote_count, int *error);
 
 /*
  * Binds an accepted carrier to the interface it came in by, so that replies leave by it, provided that a

@@ -157,22 +157,21 @@ int tables_route(struct engine *e, struct route_answer *out, const struct sockad
 	return kept->error;
 }
 
-const struct pairs *tables_pairs(struct engine *e, const struct survey_question *question)
+struct pairs *tables_pairs(struct engine *e, const struct survey_question *question, bool *fresh)
 {
 	struct tables *t = current(e);
 
-	if (!t || t->pairs_edition != t->edition || memcmp(&t->asked, question, sizeof *question) != 0)
+	if (!t)
 		return NULL;
+	*fresh = t->pairs_edition != t->edition || memcmp(&t->asked, question, sizeof *question) != 0;
+	if (*fresh) {
+		t->pairs_edition = 0;
+		t->asked = *question;
+	}
 	return &t->pairs;
 }
 
-void tables_keep_pairs(struct engine *e, const struct survey_question *question, const struct pairs *pairs)
+void tables_chosen(struct engine *e)
 {
-	struct tables *t = current(e);
-
-	if (!t || !t->told)
-		return;
-	t->asked = *question;
-	t->pairs = *pairs;
-	t->pairs_edition = t->edition;
+	e->tables->pairs_edition = e->tables->edition;
 }

@@ -33,9 +33,12 @@ struct survey_question {
 	unsigned via_count, remote_count, paths_max;
 };
 
-/* What pairs were chosen for that question; NULL: choose them anew. */
-const struct pairs *tables_pairs(struct engine *e, const struct survey_question *question);
-void tables_keep_pairs(struct engine *e, const struct survey_question *question, const struct pairs *pairs);
+/*
+ * The pairs for that question: chosen already, or *fresh, to be filled in by the caller and counted with
+ * tables_chosen. NULL: no memory.
+ */
+struct pairs *tables_pairs(struct engine *e, const struct survey_question *question, bool *fresh);
+void tables_chosen(struct engine *e);
 
 /* From now on news of changes come, by tables_changed: answers may be kept. */
 void tables_told(struct engine *e);
