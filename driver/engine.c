@@ -129,9 +129,7 @@ void watch_stop(struct engine *e, struct watch *w)
 		return;
 	struct watch_slot *slot = &e->slots[w->slot - 1];
 	assert(slot->watch == w);
-	/* Closing takes it off too, where no child of the process can have a copy. */
-	if (!e->private_table)
-		epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
+	epoll_ctl(e->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
 	slot->watch = NULL;
 	slot->generation++;
 	slot->next_free = e->slots_free;
