@@ -6,7 +6,7 @@
 
 #include "core/session_internal.h"
 
-static int reset_for(struct session *s, int error, time_ns now)
+int session_broken(struct session *s, int error, time_ns now)
 {
 	if (error == -EPROTO)
 		session_reset(s, REASON_PROTOCOL_ERROR, now);
@@ -24,6 +24,13 @@ static void note_progress(struct session *s, bool advanced, time_ns now)
 		s->waiting_at = now;
 }
 
+void session_count_arrived(struct session *s, struct path *p, uint64_t bytes, bool advanced,
+			   time_ns now)
+{
+	p->stream_bytes_received += bytes;
+	note_progress(s, advanced, now);
+}
+
 int session_stored(struct session *s, struct path *p, uint64_t start, uint64_t end, time_ns now)
 {
 	uint64_t before = s->receive.contiguous;
@@ -34,8 +41,7 @@ int session_stored(struct session *s, struct path *p, uint64_t start, uint64_t e
 	error = receive_buffer_arrived(&s->receive, start, end);
 	if (error < 0)
 		return error;
-	p->stream_bytes_received += end - start;
-	note_progress(s, s->receive.contiguous > before, now);
+	session_count_arrived(s, p, end - start, s->receive.contiguous > before, now);
 	if (s->discard && session_readable(s) > 0)
 		session_receive_consume(s, session_readable(s), now);
 	return 0;
@@ -90,12 +96,12 @@ static int begin_data(struct session *s, struct path *p, time_ns now)
 	p->in.at = data.offset;
 	p->in.end = data.offset + data.length;
 	p->in.fin = data.fin;
+	p->in.bulk = data.length >= BULK_FRAME_BYTES;
 	path_quiet_from(s, p, now);
 	return 0;
 }
 
-/* The bytes of a DATA frame, or a part of them, are in. */
-static void data_arrived(struct session *s, struct path *p, uint64_t bytes, time_ns now)
+void session_data_arrived(struct session *s, struct path *p, uint64_t bytes, time_ns now)
 {
 	bool complete = s->receive.contiguous == s->receive.fin_offset;
 
@@ -221,7 +227,7 @@ static int input_header(struct session *s, struct path *p, const uint8_t **bytes
 		if (begin_data(s, p, now) < 0)
 			return -EPROTO;
 		if (p->in.at == p->in.end)
-			data_arrived(s, p, 0, now);
+			session_data_arrived(s, p, 0, now);
 	}
 	return 0;
 }
@@ -260,7 +266,7 @@ static int input_data(struct session *s, struct path *p, const uint8_t **bytes, 
 	*bytes += count;
 	*length -= count;
 	if (count > 0 && error != -EPROTO)
-		data_arrived(s, p, count, now);
+		session_data_arrived(s, p, count, now);
 	return error;
 }
 
@@ -280,82 +286,7 @@ int session_input(struct session *s, struct path *p, const uint8_t **bytes, size
 			error = input_control(s, p, bytes, length, now);
 		}
 		if (error < 0)
-			return reset_for(s, error, now);
+			return session_broken(s, error, now);
 	}
 	return 0;
-}
-
-int session_read_on(struct session *s, time_ns now)
-{
-	struct path *p = s->held.path;
-	int error;
-
-	if (p == NULL)
-		return 0;
-	error = session_input(s, p, &s->held.bytes, &s->held.length, now);
-	if (error != -ENOMEM)
-		session_drop_held(s, p);
-	return error;
-}
-
-void session_drop_held(struct session *s, const struct path *p)
-{
-	if (s->held.path != p)
-		return;
-	s->held.path = NULL;
-	stock_give(&s->stock, s->staging);
-	s->staging = NULL;
-}
-
-unsigned session_place(struct session *s, struct path *p, struct iovec *iov, unsigned max)
-{
-	unsigned used = 0;
-
-	if (s->held.path != NULL)
-		return 0;
-	assert(s->staging == NULL && max > 0);
-	s->placed_bytes = 0;
-	s->staging = stock_take(&s->stock);
-	if (s->staging == NULL)
-		return 0;
-	if (max > 1 && p->in.in_payload && p->in.frame.type == FRAME_DATA && s->state < SESSION_CLOSED) {
-		uint64_t start = p->in.at, end = p->in.end;
-
-		if (receive_buffer_wanted(&s->receive, &start, &end) && start == p->in.at) {
-			int placed = receive_buffer_place(&s->receive, &s->stock, start, end, iov, max - 1);
-
-			used = placed > 0 ? (unsigned)placed : 0;
-		}
-	}
-	for (unsigned i = 0; i < used; i++)
-		s->placed_bytes += iov[i].iov_len;
-	iov[used].iov_base = s->staging;
-	iov[used].iov_len = STAGING_BYTES;
-	return used + 1;
-}
-
-int session_arrived(struct session *s, struct path *p, size_t length, time_ns now)
-{
-	size_t placed = s->placed_bytes < length ? s->placed_bytes : length;
-	int error = 0;
-
-	assert(s->staging != NULL && s->held.path == NULL);
-	s->held.path = p;
-	s->held.bytes = s->staging;
-	s->held.length = length - placed;
-	if (length > 0) {
-		p->received_bytes += length;
-		p->received_at = now;
-		s->heard_at = now;
-	}
-	if (placed > 0) {
-		error = session_stored(s, p, p->in.at, p->in.at + placed, now);
-		p->in.at += placed;
-		if (error == 0)
-			data_arrived(s, p, placed, now);
-	}
-	if (error == 0)
-		return session_read_on(s, now);
-	session_drop_held(s, p);
-	return reset_for(s, error, now);
 }

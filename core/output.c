@@ -146,7 +146,7 @@ unsigned session_plan(struct session *s, struct path *p, struct iovec *iov, unsi
 	if (p->out.halved)
 		used += frame_iov(s, p, &p->out.half, true, iov, max);
 	if (p->out.control_sent == 0)
-		plan_control(s, p, with_data && wants_data(s, p, now), now);
+		plan_control(s, p, with_data && p->ack_due && wants_data(s, p, now), now);
 	if (p->out.control_sent < p->out.control_length && used < max) {
 		iov[used].iov_base = p->out.control + p->out.control_sent;
 		iov[used++].iov_len = p->out.control_length - p->out.control_sent;

@@ -49,6 +49,7 @@ struct path {
 		struct frame_header frame;
 		uint64_t at, end;       /* DATA: stream bytes still to come */
 		bool fin;
+		bool bulk;              /* DATA frames have been large lately */
 	} in;
 
 	/*

@@ -76,6 +76,13 @@ unsigned receive_buffer_blocks_wanted(const struct receive_buffer *b, uint64_t s
 	return start < end ? table_blocks_missing(&b->table, start, end) : 0;
 }
 
+/* In order up to `end`, and on as far as is there already. */
+static void extend(struct receive_buffer *b, uint64_t end)
+{
+	b->contiguous = ranges_covered_until(&b->ahead, end);
+	ranges_trim_below(&b->ahead, b->contiguous);
+}
+
 int receive_buffer_arrived(struct receive_buffer *b, uint64_t start, uint64_t end)
 {
 	int error = receive_buffer_check(b, start, end);
@@ -88,9 +95,15 @@ int receive_buffer_arrived(struct receive_buffer *b, uint64_t start, uint64_t en
 
 	if (start > b->contiguous)
 		return ranges_add(&b->ahead, start, end) < 0 ? -EPROTO : 0;
-	b->contiguous = ranges_covered_until(&b->ahead, end);
-	ranges_trim_below(&b->ahead, b->contiguous);
+	extend(b, end);
 	return 0;
+}
+
+void receive_buffer_passed(struct receive_buffer *b, struct stock *stock, uint64_t length)
+{
+	assert(b->consumed == b->contiguous && receive_buffer_check(b, b->consumed, b->consumed + length) == 0);
+	extend(b, b->consumed + length);
+	receive_buffer_consume(b, stock, length);
 }
 
 int receive_buffer_finish(struct receive_buffer *b, uint64_t offset)

@@ -76,6 +76,12 @@ unsigned receive_buffer_blocks_wanted(const struct receive_buffer *b, uint64_t s
  */
 int receive_buffer_arrived(struct receive_buffer *b, uint64_t start, uint64_t end);
 
+/*
+ * The next `length` bytes in order, which have passed check, went to the program without coming here. Only
+ * while it has taken all that was readable.
+ */
+void receive_buffer_passed(struct receive_buffer *b, struct stock *stock, uint64_t length);
+
 /* The stream ends at offset: 0, or -EPROTO when another FIN or bytes that arrived contradict it. */
 int receive_buffer_finish(struct receive_buffer *b, uint64_t offset);
 

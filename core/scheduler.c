@@ -53,7 +53,7 @@ uint32_t scheduler_backlog_bytes(const struct path *p)
 }
 
 /* How much this path may take now. */
-static uint64_t allowance(const struct sender *s, const struct path *p)
+static uint64_t allowance(const struct sender *s, uint32_t trust, const struct path *p)
 {
 	uint64_t outstanding = health_outstanding(&p->health);
 
@@ -61,7 +61,7 @@ static uint64_t allowance(const struct sender *s, const struct path *p)
 		return health_allowance(&p->health);
 	if (s->mode == MODE_DUPLICATE)
 		return UINT64_MAX;
-	if ((trusted(s) & bit(p)) == 0 || outstanding >= LAST_RESORT_BYTES)
+	if ((trust & bit(p)) == 0 || outstanding >= LAST_RESORT_BYTES)
 		return 0;
 	return LAST_RESORT_BYTES - outstanding;
 }
@@ -70,11 +70,11 @@ static uint64_t allowance(const struct sender *s, const struct path *p)
  * Earliest completion first (the idea of ECF: Lim, Nahum, Towsley, Gibbens 2017): a path that would
  * deliver its next chunk after another could deliver everything that waits makes delivery later.
  */
-static bool makes_later(const struct sender *s, const struct path *p, uint64_t waiting_bytes)
+static bool makes_later(const struct sender *s, uint32_t trust, const struct path *p,
+			uint64_t waiting_bytes)
 {
 	uint64_t next_bytes = scheduler_frame_bytes(p);
 	time_ns own;
-	uint32_t trust = trusted(s);
 
 	if (next_bytes > waiting_bytes)
 		next_bytes = waiting_bytes;
@@ -95,16 +95,16 @@ static bool makes_later(const struct sender *s, const struct path *p, uint64_t w
 	return false;
 }
 
-static uint64_t waiting_bytes(const struct sender *s, uint64_t from, uint64_t reach)
+static uint64_t waiting_bytes(const struct sender *s, uint32_t trust, uint64_t from, uint64_t reach)
 {
-	return reach - from - flight_bytes(&s->flight, from, reach, trusted(s) | FLIGHT_ACKED);
+	return reach - from - flight_bytes(&s->flight, from, reach, trust | FLIGHT_ACKED);
 }
 
 /* Cuts a run to one chunk for this path, from its low or its high end, within its allowance. */
-static bool cut(const struct sender *s, const struct path *p, uint64_t start, uint64_t end,
-		bool from_high, struct chunk *chunk)
+static bool cut(const struct sender *s, uint32_t trust, const struct path *p, uint64_t start,
+		uint64_t end, bool from_high, struct chunk *chunk)
 {
-	uint64_t most = scheduler_frame_bytes(p), allowed = allowance(s, p);
+	uint64_t most = scheduler_frame_bytes(p), allowed = allowance(s, trust, p);
 
 	if (most > allowed)
 		most = allowed;
@@ -136,35 +136,38 @@ static bool within_credit(const struct sender *s, const struct path *p, const st
 		(bit(p) | FLIGHT_ACKED)) != 0;
 }
 
-static bool first_copy(const struct sender *s, const struct path *p, struct chunk *chunk)
+static bool first_copy(const struct sender *s, uint32_t trust, const struct path *p,
+		       struct chunk *chunk)
 {
 	uint64_t start, end, reach = sender_reach(s);
 
-	if (!flight_first(&s->flight, s->flight.base, reach, trusted(s) | FLIGHT_ACKED, &start, &end))
+	if (!flight_first(&s->flight, s->flight.base, reach, trust | FLIGHT_ACKED, &start, &end))
 		return false;
-	if (makes_later(s, p, waiting_bytes(s, start, reach)))
+	if (makes_later(s, trust, p, waiting_bytes(s, trust, start, reach)))
 		return false;
-	return cut(s, p, start, end, false, chunk);
+	return cut(s, trust, p, start, end, false, chunk);
 }
 
-static bool next_stripe(const struct sender *s, const struct path *p, struct chunk *chunk)
+static bool next_stripe(const struct sender *s, uint32_t trust, const struct path *p,
+			struct chunk *chunk)
 {
-	return (trusted(s) & bit(p)) != 0 && first_copy(s, p, chunk);
+	return (trust & bit(p)) != 0 && first_copy(s, trust, p, chunk);
 }
 
 /* The lowest bytes that this path has not carried and nobody has delivered. */
-static bool own_copy(const struct sender *s, const struct path *p, uint64_t from, uint64_t to,
-		     struct chunk *chunk)
+static bool own_copy(const struct sender *s, uint32_t trust, const struct path *p, uint64_t from,
+		     uint64_t to, struct chunk *chunk)
 {
 	uint64_t start, end;
 
 	return flight_first(&s->flight, from, to, bit(p) | FLIGHT_ACKED, &start, &end) &&
-	       cut(s, p, start, end, false, chunk);
+	       cut(s, trust, p, start, end, false, chunk);
 }
 
-static bool next_duplicate(const struct sender *s, const struct path *p, struct chunk *chunk)
+static bool next_duplicate(const struct sender *s, uint32_t trust, const struct path *p,
+			   struct chunk *chunk)
 {
-	return own_copy(s, p, s->flight.base, sender_reach(s), chunk);
+	return own_copy(s, trust, p, s->flight.base, sender_reach(s), chunk);
 }
 
 struct path *scheduler_preferred(const struct sender *s)
@@ -198,7 +201,7 @@ static const struct path *wavering(const struct sender *s, const struct path *pr
 	return NULL;
 }
 
-static bool next_backup(const struct sender *s, const struct path *p, time_ns now,
+static bool next_backup(const struct sender *s, uint32_t trust, const struct path *p, time_ns now,
 			struct chunk *chunk)
 {
 	const struct path *preferred = scheduler_preferred(s);
@@ -207,14 +210,12 @@ static bool next_backup(const struct sender *s, const struct path *p, time_ns no
 		return false;
 	if (p != preferred && wavering(s, preferred, now) == NULL)
 		return false;
-	return own_copy(s, p, s->flight.base, sender_reach(s), chunk);
+	return own_copy(s, trust, p, s->flight.base, sender_reach(s), chunk);
 }
 
 /* Works upwards from the low end; the others come down from the far end. */
-static bool goes_up(const struct sender *s, const struct path *p)
+static bool goes_up(const struct sender *s, uint32_t trust, const struct path *p)
 {
-	uint32_t trust = trusted(s);
-
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *other = s->paths[i];
 
@@ -239,20 +240,20 @@ static uint32_t stopped(const struct sender *s)
 }
 
 /* What is overdue is copied whoever carries it; what only dead paths carry, at once and by one path. */
-static bool overdue_copy(const struct sender *s, const struct path *p, time_ns now,
+static bool overdue_copy(const struct sender *s, uint32_t trust, const struct path *p, time_ns now,
 			 struct chunk *chunk)
 {
 	uint64_t start = s->converge.begin, from, to;
-	uint32_t dead = stopped(s), alive = trusted(s) & ~dead;
+	uint32_t dead = stopped(s), alive = trust & ~dead;
 
 	for (unsigned i = 0; i < s->converge.dated; i++) {
 		uint64_t end = s->converge.at[i].end;
 
-		if (s->converge.at[i].due_at <= now && own_copy(s, p, start, end, chunk))
+		if (s->converge.at[i].due_at <= now && own_copy(s, trust, p, start, end, chunk))
 			return true;
 		if ((dead & bit(p)) == 0 && (dead & flight_carriers(&s->flight, start, end)) != 0 &&
 		    flight_first(&s->flight, start, end, alive | FLIGHT_ACKED, &from, &to) &&
-		    cut(s, p, from, to, false, chunk))
+		    cut(s, trust, p, from, to, false, chunk))
 			return true;
 		start = end;
 	}
@@ -260,11 +261,11 @@ static bool overdue_copy(const struct sender *s, const struct path *p, time_ns n
 }
 
 /* A run of the lowest stretch that has bytes carried by none of the bits; from this path's end of it. */
-static bool from_own_end(const struct sender *s, const struct path *p, uint32_t bits,
+static bool from_own_end(const struct sender *s, uint32_t trust, const struct path *p, uint32_t bits,
 			 struct chunk *chunk)
 {
 	uint64_t start, end, stretch_start, stretch_end, reach = sender_reach(s);
-	bool up = goes_up(s, p);
+	bool up = goes_up(s, trust, p);
 
 	if (!flight_first(&s->flight, s->flight.base, reach, bits, &start, &end))
 		return false;
@@ -273,53 +274,58 @@ static bool from_own_end(const struct sender *s, const struct path *p, uint32_t 
 		if (!flight_last(&s->flight, start, stretch_end, bits, &start, &end))
 			return false;
 	}
-	return cut(s, p, start, end, !up, chunk);
+	return cut(s, trust, p, start, end, !up, chunk);
 }
 
-static bool next_converge(const struct sender *s, const struct path *p, time_ns now,
+static bool next_converge(const struct sender *s, uint32_t trust, const struct path *p, time_ns now,
 			  struct chunk *chunk)
 {
 	uint64_t start, end, reach = sender_reach(s);
-	uint32_t taken = trusted(s) | FLIGHT_ACKED;
+	uint32_t taken = trust | FLIGHT_ACKED;
 
-	if ((trusted(s) & bit(p)) == 0)
+	if ((trust & bit(p)) == 0)
 		return false;
-	if (!s->overdue_off && overdue_copy(s, p, now, chunk))
+	if (!s->overdue_off && overdue_copy(s, trust, p, now, chunk))
 		return true;
 	if (flight_first(&s->flight, s->flight.base, reach, taken, &start, &end) &&
-	    !makes_later(s, p, waiting_bytes(s, start, reach)))
-		return from_own_end(s, p, taken, chunk);
-	return from_own_end(s, p, bit(p) | FLIGHT_ACKED, chunk);
+	    !makes_later(s, trust, p, waiting_bytes(s, trust, start, reach)))
+		return from_own_end(s, trust, p, taken, chunk);
+	return from_own_end(s, trust, p, bit(p) | FLIGHT_ACKED, chunk);
 }
 
 bool scheduler_next(struct sender *s, const struct path *p, time_ns now, struct chunk *chunk)
 {
 	bool found = false;
+	uint64_t start, end;
 
-	if (p->closing || p->health.state == HEALTH_DOWN || allowance(s, p) == 0)
+	/* Whatever the mode, nothing goes twice on one path. */
+	if (!flight_first(&s->flight, s->flight.base, sender_reach(s), bit(p) | FLIGHT_ACKED, &start, &end))
 		return false;
-	if (!flight_has_room(&s->flight))
+	if (p->closing || p->health.state == HEALTH_DOWN || !flight_has_room(&s->flight))
+		return false;
+	uint32_t trust = trusted(s);
+	if (allowance(s, trust, p) == 0)
 		return false;
 	switch (s->mode) {
 	case MODE_STRIPE:
-		found = next_stripe(s, p, chunk);
+		found = next_stripe(s, trust, p, chunk);
 		break;
 	case MODE_DUPLICATE:
-		found = next_duplicate(s, p, chunk);
+		found = next_duplicate(s, trust, p, chunk);
 		break;
 	case MODE_CONVERGE:
-		found = next_converge(s, p, now, chunk);
+		found = next_converge(s, trust, p, now, chunk);
 		break;
 	case MODE_BACKUP:
-		found = next_backup(s, p, now, chunk);
+		found = next_backup(s, trust, p, now, chunk);
 		break;
 	}
 	if (found && !within_credit(s, p, chunk)) {
 		/* The lowest hole is always welcome: it extends what the peer has in order. */
 		found = flight_first(&s->flight, s->flight.base, sender_reach(s),
-				     trusted(s) | FLIGHT_ACKED, &chunk->start, &chunk->end) &&
+				     trust | FLIGHT_ACKED, &chunk->start, &chunk->end) &&
 			chunk->start == s->flight.base &&
-			cut(s, p, chunk->start, chunk->end, false, chunk);
+			cut(s, trust, p, chunk->start, chunk->end, false, chunk);
 	}
 	return found;
 }
@@ -389,7 +395,8 @@ time_ns scheduler_deadline(const struct sender *s, time_ns now)
 
 bool scheduler_slower(const struct sender *s, const struct path *p)
 {
-	uint64_t reach = sender_reach(s), waiting = waiting_bytes(s, s->flight.base, reach);
+	uint32_t trust = trusted(s);
+	uint64_t reach = sender_reach(s), waiting = waiting_bytes(s, trust, s->flight.base, reach);
 
-	return waiting > 0 && makes_later(s, p, waiting);
+	return waiting > 0 && makes_later(s, trust, p, waiting);
 }

@@ -83,6 +83,13 @@ uint64_t session_unacknowledged(const struct session *s);   /* written, not yet 
 unsigned session_receive_peek(struct session *s, struct iovec *iov, unsigned max);
 uint64_t session_readable(const struct session *s);
 void session_receive_consume(struct session *s, uint64_t length, time_ns now);
+/*
+ * The program waits with memory for what comes next in order: readings of carriers may go there instead
+ * of to blocks. taken ends that and tells how many bytes came, which count as consumed; what is readable
+ * then follows them.
+ */
+void session_receive_into(struct session *s, void *at, size_t length);
+size_t session_receive_taken(struct session *s);
 bool session_receive_ended(const struct session *s);        /* FIN reached and all consumed */
 /* The program will read no more: what arrives is dropped and acknowledged. */
 void session_receive_discard(struct session *s, time_ns now);

@@ -8,6 +8,9 @@
 #include "core/session.h"
 
 #define STAGING_BYTES BLOCK_BYTES
+/* Within large frames only so much is read beyond the end of one: the next is to go straight to its place. */
+#define STAGING_BYTES_BULK 512u
+#define BULK_FRAME_BYTES   16384u
 
 struct session {
 	struct session_config config;
@@ -34,6 +37,11 @@ struct session {
 	uint64_t limit_announced;       /* our receive limit as last told */
 	uint8_t *staging;               /* a block in use between place and arrived, and while it is held */
 	size_t placed_bytes;            /* how many bytes of that reading go straight into the receive buffer */
+	struct {                        /* the program's memory for what comes next in order */
+		uint8_t *at;
+		size_t left, taken;
+		bool placed;            /* those bytes go there instead */
+	} into;
 	struct {                        /* the part of staging that waits for blocks */
 		struct path *path;      /* that brought it; NULL: nothing waits */
 		const uint8_t *bytes;
@@ -76,8 +84,15 @@ int acknowledge_received(struct session *s, const struct frame_ack *ack, time_ns
 
 /* input.c: bytes of one carrier, in order; both go on to what is left. 0, -EPROTO, or -ENOMEM: blocks are wanted. */
 int session_input(struct session *s, struct path *p, const uint8_t **bytes, size_t *length, time_ns now);
-/* This path is over: what it brought and is held goes with it. */
+/* placement.c. This path is over: what it brought and is held goes with it. */
 void session_drop_held(struct session *s, const struct path *p);
+/* -EPROTO resets the session. Returns the error. */
+int session_broken(struct session *s, int error, time_ns now);
+/* So many bytes of the stream are here for the first time. */
+void session_count_arrived(struct session *s, struct path *p, uint64_t bytes, bool advanced,
+			   time_ns now);
+/* The bytes of a DATA frame, or a part of them, are in. */
+void session_data_arrived(struct session *s, struct path *p, uint64_t bytes, time_ns now);
 /* Marks stream bytes [start, end), now stored, as arrived. */
 int session_stored(struct session *s, struct path *p, uint64_t start, uint64_t end, time_ns now);
 

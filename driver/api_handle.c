@@ -167,8 +167,12 @@ int hawser_close(hawser_t *h)
 {
 	if (!h)
 		return api_fail_naming(-EINVAL, "hawser_close");
-	if (usable(h))
+	if (usable(h)) {
+		pthread_mutex_lock(&h->endpoint->lock);
+		drive_end(h->endpoint);
+		pthread_mutex_unlock(&h->endpoint->lock);
 		api_let_go(h->endpoint);
+	}
 	close(h->fd);
 	face_handle_free_early(h);
 	pthread_mutex_destroy(&h->sending);

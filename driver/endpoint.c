@@ -13,9 +13,7 @@
 #include "driver/face_handle.h"
 #include "driver/link.h"
 
-#define WRITES_MAX   256u                       /* in one turn of the loop */
 #define RETRY_NS     (20 * NS_PER_MS)           /* after memory was refused */
-#define IDLE_NS      NS_PER_S                   /* without bytes so long: the blocks go back */
 
 static void pump(struct task *t);
 static void deadline_expired(struct timer *t, time_ns now);
@@ -51,6 +49,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 	ep->session = session_init(memory, &config->session, engine_now(e));
 	ep->mode_asked = config->session.mode;
 	ep->face.fd = -1;
+	drive_init(&ep->drive);
 	pthread_mutex_init(&ep->lock, NULL);
 	pthread_cond_init(&ep->changed, NULL);
 	ep->pump.run = pump;
@@ -165,40 +164,6 @@ void endpoint_reclaim(struct endpoint *ep)
 	}
 }
 
-/* An idle session holds no blocks: those it does not use go back when nothing happened for a while. */
-static bool holds_idle(const struct endpoint *ep)
-{
-	return ep->blocks > 0 && session_unacknowledged(ep->session) == 0 &&
-	       session_readable(ep->session) == 0;
-}
-
-static bool read_links(struct endpoint *ep, time_ns now)
-{
-	bool more = false;
-
-	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (ep->links[i] && ep->links[i]->outcome == LINK_GOES_ON)
-			more |= link_read(ep->links[i], now);
-	return more;
-}
-
-static bool write_links(struct endpoint *ep, time_ns now)
-{
-	struct path *p;
-
-	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (ep->links[i])
-			link_backlog(ep->links[i]);
-	for (unsigned i = 0; i < WRITES_MAX; i++) {
-		p = session_next_writer(ep->session, now);
-		if (!p)
-			return false;
-		if (!link_write(container_of(p, struct link, path), now))
-			return false;
-	}
-	return true;
-}
-
 static void tell_dialler(struct endpoint *ep, bool consider)
 {
 	while (ep->lost_links && ep->dialler) {
@@ -215,27 +180,26 @@ static void tell_dialler(struct endpoint *ep, bool consider)
 
 static void arm(struct endpoint *ep, time_ns now)
 {
-	time_ns deadline = session_deadline(ep->session, now);
+	bool driven = drive_look(ep, now);
 
-	if (holds_idle(ep) && deadline > now + IDLE_NS)
-		deadline = now + IDLE_NS;
-	timer_start(ep->engine, &ep->deadline, deadline);
+	timer_start(ep->engine, &ep->deadline, driven ? TIME_NEVER : endpoint_deadline(ep, now));
 	if (ep->ended_at && endpoint_has_links(ep))
 		timer_start(ep->engine, &ep->retry, ep->ended_at + TELL_END_NS);
 	else if (ep->refused && !timer_started(&ep->retry))
 		timer_start(ep->engine, &ep->retry, now + RETRY_NS);
+	ep->retrying = timer_started(&ep->retry);
 	ep->refused = false;
 }
 
 /* One look at everything; true when there is more to do at once. */
 static bool pump_once(struct endpoint *ep, time_ns now)
 {
-	bool more = read_links(ep, now);
+	bool more = endpoint_read_links(ep, false, now);
 
 	more |= face_descriptor_give(ep, now);
 	more |= face_descriptor_take(ep, now);
 	endpoint_refuse_unread(ep, now);
-	more |= write_links(ep, now);
+	more |= endpoint_write_links(ep, false, now).left;
 	endpoint_settle_links(ep, now);
 	if (session_state(ep->session) >= SESSION_CLOSED && !ep->ended_at)
 		ep->ended_at = now;
@@ -251,7 +215,7 @@ static void pump(struct task *t)
 {
 	struct endpoint *ep = container_of(t, struct endpoint, pump);
 	time_ns now = clock_now();
-	bool over = false, more = false, closed;
+	bool over = false, more = false, closed, consider;
 
 	pthread_mutex_lock(&ep->lock);
 	if (ep->session) {
@@ -263,6 +227,9 @@ static void pump(struct task *t)
 	face_descriptor_settle(ep);
 	face_handle_notify(ep);
 	pthread_cond_broadcast(&ep->changed);
+	drive_ring(ep);
+	consider = ep->consider;
+	ep->consider = false;
 	closed = ep->face.kind == FACE_SOCKET && ep->face.closed && ep->face.input_ended;
 	pthread_mutex_unlock(&ep->lock);
 
@@ -270,7 +237,7 @@ static void pump(struct task *t)
 		face_descriptor_close(ep);
 		endpoint_closed(ep);
 	}
-	tell_dialler(ep, false);
+	tell_dialler(ep, consider);
 	if (over)
 		endpoint_told_over(ep);
 	else
@@ -284,14 +251,8 @@ static void deadline_expired(struct timer *t, time_ns now)
 	struct endpoint *ep = container_of(t, struct endpoint, deadline);
 
 	pthread_mutex_lock(&ep->lock);
-	if (ep->session) {
-		for (unsigned i = 0; i < PATHS_MAX; i++)
-			if (ep->links[i])
-				link_report(ep->links[i], now);
-		session_tick(ep->session, now);
-		if (holds_idle(ep))
-			endpoint_reclaim(ep);
-	}
+	if (ep->session)
+		endpoint_tick(ep, false, now);
 	pthread_mutex_unlock(&ep->lock);
 	tell_dialler(ep, true);
 	endpoint_post(ep);
@@ -299,6 +260,11 @@ static void deadline_expired(struct timer *t, time_ns now)
 
 static void retry_expired(struct timer *t, time_ns now)
 {
+	struct endpoint *ep = container_of(t, struct endpoint, retry);
+
 	(void)now;
-	endpoint_post(container_of(t, struct endpoint, retry));
+	pthread_mutex_lock(&ep->lock);
+	ep->retrying = false;
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_post(ep);
 }

@@ -23,6 +23,7 @@
 
 #include "core/reason.h"
 #include "core/session.h"
+#include "driver/drive.h"
 #include "driver/engine.h"
 #include "driver/failure.h"
 #include "driver/face.h"
@@ -87,12 +88,14 @@ struct endpoint {
 	struct face face;
 	uint32_t mode_asked;            /* what this end asked the peer to send in */
 
+	struct drive drive;
 	struct task pump;
 	struct timer deadline;          /* the session's, or sooner: to take back blocks that lie idle */
 	unsigned blocks;                /* lent to the session */
 	uint64_t promised_bytes;        /* of memory_promise */
 	bool refused;                   /* memory was: a retry is due */
 	struct timer retry;             /* memory was refused, or a reset is still to be told */
+	bool retrying;                  /* it runs */
 	struct timer linger;            /* the program has closed it */
 	uint64_t refused_from;          /* GONE: bytes received beyond this are refused */
 	time_ns ended_at;               /* when the session was seen CLOSED or RESET; 0: not */
@@ -102,6 +105,8 @@ struct endpoint {
 	atomic_bool kicked;
 	unsigned users;                 /* handles: it may not be freed before they let go */
 	struct endpoint_wait *waits;
+	bool waited;                    /* there are waits; under the lock */
+	bool consider;                  /* the dialler is to look at its paths; under the lock */
 	struct lost_link *lost_links;   /* to be told to the dialler */
 
 	struct {                        /* what is still told when it is over */

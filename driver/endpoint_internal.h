@@ -26,6 +26,20 @@ void endpoint_refuse_unread(struct endpoint *ep, time_ns now);
 void endpoint_told_over(struct endpoint *ep);
 void endpoint_linger_expired(struct timer *t, time_ns now);
 
+/*
+ * endpoint_turn.c, under the lock, by the program's threads (program: by twins, as far as there are) or the engine's.
+ * read: true when there is more to read. write: whether it wrote, and whether it left something to be written.
+ */
+struct written {
+	bool some, left;
+};
+
+bool endpoint_read_links(struct endpoint *ep, bool program, time_ns now);
+struct written endpoint_write_links(struct endpoint *ep, bool program, time_ns now);
+/* A deadline has come: fresh reports, then the session's tick. */
+void endpoint_tick(struct endpoint *ep, bool program, time_ns now);
+time_ns endpoint_deadline(const struct endpoint *ep, time_ns now);
+
 /* endpoint.c: takes back the blocks that the session does not use. */
 void endpoint_reclaim(struct endpoint *ep);
 

@@ -30,6 +30,7 @@ void endpoint_take_out(struct endpoint *ep, struct link *l, enum reason reason, 
 			ep->links[i] = NULL;
 	session_path_lost(ep->session, &l->path, reason, l->ended, now);
 	session_remove_path(ep->session, &l->path, now);
+	drive_lost(l);
 	if (l->outcome != LINK_LOST && (l->finished || l->outcome == LINK_CLOSED_BY_PEER))
 		link_free_finishing(l);
 	else

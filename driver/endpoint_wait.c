@@ -37,6 +37,14 @@ static int wait_outcome(struct endpoint *ep, const struct endpoint_wait *w)
 	return result;
 }
 
+/* For threads that drive the session: the waits themselves are the engine's. */
+static void tell_waited(struct endpoint *ep)
+{
+	pthread_mutex_lock(&ep->lock);
+	ep->waited = ep->waits != NULL;
+	pthread_mutex_unlock(&ep->lock);
+}
+
 static void wait_end(struct endpoint_wait *w, int result)
 {
 	struct endpoint_wait **at = &w->endpoint->waits;
@@ -44,6 +52,7 @@ static void wait_end(struct endpoint_wait *w, int result)
 	while (*at != w)
 		at = &(*at)->next;
 	*at = w->next;
+	tell_waited(w->endpoint);
 	timer_stop(w->endpoint->engine, &w->timer);
 	w->done(w, result);
 }
@@ -69,6 +78,7 @@ void endpoint_wait(struct endpoint *ep, struct endpoint_wait *w, enum endpoint_e
 		.timer = { .expired = wait_expired },
 	};
 	ep->waits = w;
+	tell_waited(ep);
 	int outcome = wait_outcome(ep, w);
 	if (outcome <= 0 || timeout_ns <= 0) {
 		wait_end(w, outcome <= 0 ? outcome : -EAGAIN);

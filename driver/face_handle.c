@@ -12,6 +12,7 @@
 #include "core/record.h"
 
 #define IOV_MOST        16u
+#define LONG_COPY_BYTES 16384           /* takes long enough to look at the clock again */
 #define SEND_MIN_BYTES  4096u   /* with less room than that, a larger send waits */
 #define NOTIFY_RETRY_NS (20 * NS_PER_MS)        /* after the system had no memory for a byte */
 
@@ -130,13 +131,6 @@ void face_handle_notify(struct endpoint *ep)
 	}
 }
 
-/* The engine has something to write because of what the program did. */
-static void kick_if_needed(struct endpoint *ep)
-{
-	if (ep->session && session_next_writer(ep->session, clock_now()))
-		endpoint_kick(ep);
-}
-
 /*
  * A call says EAGAIN: the notifier is cleared, unless it is readable for the other direction's sake. That
  * has been told then: a program that does not care for it is not woken for it again.
@@ -146,6 +140,7 @@ static void say_again(struct hawser *h, bool *wants, bool *other_wants)
 	char bytes[64];
 
 	*wants = true;
+	drive_stop(h->endpoint);
 	if (!h->endpoint->face.notified)
 		return;
 	if (can_go_on(h->endpoint)) {
@@ -168,19 +163,16 @@ static int begin_call(struct endpoint *ep, pthread_mutex_t *direction)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	pthread_mutex_lock(direction);
 	pthread_mutex_lock(&ep->lock);
+	drive_enter(ep);
 	return cancel;
 }
 
 static void end_call(struct endpoint *ep, pthread_mutex_t *direction, int cancel)
 {
+	drive_leave(ep);
 	pthread_mutex_unlock(&ep->lock);
 	pthread_mutex_unlock(direction);
 	pthread_setcancelstate(cancel, NULL);
-}
-
-static void wait_changed(struct endpoint *ep)
-{
-	pthread_cond_wait(&ep->changed, &ep->lock);
 }
 
 /* --- sending --- */
@@ -255,7 +247,7 @@ static size_t put_cursor(struct endpoint *ep, struct cursor *from, size_t want)
 		done += space[i].iov_len;
 	}
 	if (count > 0)
-		session_send_commit(ep->session, done, clock_now());
+		session_send_commit(ep->session, done, ep->drive.now);
 	return done;
 }
 
@@ -315,7 +307,7 @@ static int send_error(const struct endpoint *ep)
 static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
 {
 	struct endpoint *ep = h->endpoint;
-	bool more = flags & HAWSER_MORE, ended = false, kicked = false;
+	bool more = flags & HAWSER_MORE, ended = false;
 	ssize_t sent = 0;
 
 	if (from->left == 0 && (!ep->messages || more))
@@ -335,20 +327,16 @@ static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
 		if (ended || (!ep->messages && from->left == 0))
 			break;
 		if (step > 0) {
-			kick_if_needed(ep);
+			ep->drive.now = clock_now();
+			drive_write(ep);
 			continue;
 		}
 		if (flags & HAWSER_DONTWAIT) {
 			say_again(h, &ep->face.wants_write, &ep->face.wants_read);
 			return sent > 0 ? sent : -EAGAIN;
 		}
-		/* Once, for blocks; each turn of the engine wakes us, so that more would go round for ever. */
-		if (!kicked)
-			endpoint_kick(ep);
-		else
-			kick_if_needed(ep);
-		kicked = true;
-		wait_changed(ep);
+		drive_write(ep);
+		(void)drive_wait(ep, NULL);
 	}
 	return sent;
 }
@@ -365,7 +353,9 @@ ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, i
 		return -EINVAL;
 	int cancel = begin_call(ep, &h->sending);
 	ssize_t sent = send_locked(h, &from, flags);
-	kick_if_needed(ep);
+	if (sent > LONG_COPY_BYTES)
+		ep->drive.now = clock_now();
+	drive_write(ep);
 	end_call(ep, &h->sending, cancel);
 	return sent;
 }
@@ -377,7 +367,7 @@ int face_handle_shutdown(struct hawser *h)
 
 	int cancel = begin_call(ep, &h->sending);
 	if (ep->session && session_state(ep->session) != SESSION_RESET)
-		session_send_finish(ep->session, clock_now());
+		session_send_finish(ep->session, ep->drive.now);
 	else
 		error = ep->last.state == SESSION_CLOSED ? 0 : -ECONNRESET;
 	endpoint_kick(ep);
@@ -433,7 +423,7 @@ static size_t receive_stream_some(struct endpoint *ep, struct cursor *to)
 		done += step;
 	}
 	if (done > 0)
-		session_receive_consume(ep->session, done, clock_now());
+		session_receive_consume(ep->session, done, ep->drive.now);
 	return done;
 }
 
@@ -449,12 +439,12 @@ static ssize_t receive_message_some(struct endpoint *ep, struct cursor *to, bool
 		bool end;
 
 		if (record_reader_feed(r, iov.iov_base, iov.iov_len, &header, &payload, &end) < 0) {
-			session_reset(ep->session, REASON_PROTOCOL_ERROR, clock_now());
+			session_reset(ep->session, REASON_PROTOCOL_ERROR, ep->drive.now);
 			return -ECONNRESET;
 		}
 		size_t step = payload < to->left ? payload : to->left;
 		cursor_copy_in(to, (uint8_t *)iov.iov_base + header, step);
-		session_receive_consume(ep->session, header + step, clock_now());
+		session_receive_consume(ep->session, header + step, ep->drive.now);
 		if (step > 0 || (payload == 0 && end))
 			*ended = record_reader_took(r, step);
 		done += step;
@@ -474,7 +464,7 @@ static ssize_t receive_nothing(struct endpoint *ep)
 		if (!session_receive_ended(ep->session))
 			return -EAGAIN;
 		if (!between) {
-			session_reset(ep->session, REASON_PROTOCOL_ERROR, clock_now());
+			session_reset(ep->session, REASON_PROTOCOL_ERROR, ep->drive.now);
 			endpoint_kick(ep);
 			return -ECONNRESET;
 		}
@@ -499,6 +489,18 @@ static ssize_t receive_some(struct hawser *h, struct cursor *to, bool *ended)
 			      (ssize_t)receive_stream_some(ep, to);
 }
 
+/* Of a stream the bytes may come straight into the caller's memory: how many did. */
+static size_t wait_with_room(struct endpoint *ep, struct cursor *to)
+{
+	struct cursor ahead = *to;
+	struct iovec into = cursor_piece(&ahead, ahead.left);
+	size_t taken = drive_wait(ep, ep->messages ? NULL : &into);
+
+	if (taken > 0)
+		(void)cursor_piece(to, taken);
+	return taken;
+}
+
 static ssize_t receive_locked(struct hawser *h, struct cursor *to, bool wait, bool *ended)
 {
 	struct endpoint *ep = h->endpoint;
@@ -517,8 +519,10 @@ static ssize_t receive_locked(struct hawser *h, struct cursor *to, bool wait, bo
 			say_again(h, &ep->face.wants_read, &ep->face.wants_write);
 			return got;
 		}
-		kick_if_needed(ep);
-		wait_changed(ep);
+		drive_write(ep);
+		size_t taken = wait_with_room(ep, to);
+		if (taken > 0)
+			return (ssize_t)(taken + receive_stream_some(ep, to));
 	}
 }
 
@@ -537,7 +541,7 @@ ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count
 		return ep->messages ? -EINVAL : 0;
 	int cancel = begin_call(ep, &h->receiving);
 	ssize_t got = receive_locked(h, &to, !(flags && (*flags & HAWSER_DONTWAIT)), &ended);
-	kick_if_needed(ep);
+	drive_write(ep);
 	end_call(ep, &h->receiving, cancel);
 	if (flags && got >= 0)
 		*flags = (*flags & ~HAWSER_END) | (ended ? HAWSER_END : 0);

@@ -7,25 +7,29 @@
 
 #include "driver/engine.h"
 #include "driver/primer.h"
+#include "driver/twin.h"
 
 static bool prepared;
 
 static void before(void)
 {
 	engine_lock_start();
+	twins_before_fork();
 }
 
 static void after_in_parent(void)
 {
+	twins_after_fork();
 	engine_unlock_start();
 }
 
 /*
  * The engine's memory is kept as it was, locks and all: handles of the parent's point to it. It is of
- * no use here, and small; the descriptors never were in the child's table.
+ * no use here, and small; its descriptors never were in the child's table, but those of twins are.
  */
 static void after_in_child(void)
 {
+	twins_forget();
 	engine_forget();
 	primer_forget();
 	engine_unlock_start();

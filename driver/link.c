@@ -5,11 +5,17 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "driver/drive.h"
 
 /* Per turn of the loop, so that one fast path does not hold up the others. */
 #define READ_TURN_BYTES  (1u << 20)
 #define READ_TURN_ROUNDS 64u
 #define IOV_MOST         64u
+
+/* Of a request or a reply, mostly: a long one is read on by link_read. */
+#define AWAIT_BYTES 4096u
 
 /* How long a carrier whose CLOSE is written is kept for the peer to close its end. */
 #define FINISHING_NS (3 * NS_PER_S)
@@ -27,17 +33,34 @@ static void link_ready(struct watch *w, uint32_t events)
 	struct link *l = container_of(w, struct link, watch);
 	struct endpoint *ep = l->endpoint;
 
+	pthread_mutex_lock(&ep->lock);
+	if (drive_has(l)) {
+		pthread_mutex_unlock(&ep->lock);
+		link_sleep(l);
+		return;
+	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		l->readable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		l->ending = true;
-	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) {
-		pthread_mutex_lock(&ep->lock);
-		if (ep->session)
-			session_path_room(ep->session, &l->path, true);
-		pthread_mutex_unlock(&ep->lock);
-	}
+	if (ep->session && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
+		session_path_room(ep->session, &l->path, true);
+	pthread_mutex_unlock(&ep->lock);
 	endpoint_post(ep);
+}
+
+#define WATCHED (EPOLLIN | EPOLLOUT | EPOLLRDHUP)
+
+/* EPOLLERR and EPOLLHUP are told all the same, once. */
+void link_sleep(struct link *l)
+{
+	l->asleep = watch_change(l->endpoint->engine, &l->watch, 0) == 0;
+}
+
+void link_wake(struct link *l)
+{
+	if (l->asleep)
+		l->asleep = watch_change(l->endpoint->engine, &l->watch, WATCHED) < 0;
 }
 
 int link_new(struct endpoint *ep, const struct link_config *config, struct link **out)
@@ -166,6 +189,15 @@ static void look_closed(struct link *l)
 		l->outcome = LINK_CLOSED_BY_PEER;
 }
 
+/* Not the path's fault: somebody closed the twin's descriptor. It can do nothing, and is told so. */
+static ssize_t unless_astray(struct link *l, const struct carrier *by, ssize_t n)
+{
+	if (by != l->twin || n != -EBADF)
+		return n;
+	l->endpoint->drive.astray = true;
+	return -EAGAIN;
+}
+
 /* Blocks for the next reading, and for what an earlier one, of any link, had none for. False: no memory. */
 static bool ready_to_read(struct endpoint *ep, time_ns now)
 {
@@ -185,14 +217,29 @@ static size_t iov_bytes(const struct iovec *iov, unsigned count)
 	return bytes;
 }
 
-bool link_read(struct link *l, time_ns now)
+/* What a reading came to. */
+static void settle_reading(struct link *l, ssize_t n)
+{
+	if (n == -EAGAIN)
+		l->readable = l->ending = false;
+	else if (n <= 0)
+		lost(l, (int)-n, n == 0 || n == -ECONNRESET || n == -EPIPE);
+	else
+		look_closed(l);
+}
+
+bool link_read(struct link *l, struct carrier *by, time_ns now)
 {
 	struct endpoint *ep = l->endpoint;
 	struct iovec iov[IOV_MOST];
 	size_t bytes = 0;
+	/* The program is given what came before more is read. */
+	unsigned rounds = by == l->twin ? 1 : READ_TURN_ROUNDS;
 
+	if (ep->drive.awaited == l)
+		return false;           /* its bytes go on those that are being read */
 	for (unsigned i = 0; l->readable && l->outcome == LINK_GOES_ON; i++) {
-		if (i == READ_TURN_ROUNDS || bytes >= READ_TURN_BYTES)
+		if (i == rounds || bytes >= READ_TURN_BYTES)
 			return true;
 		if (!ready_to_read(ep, now))
 			return false;
@@ -203,33 +250,86 @@ bool link_read(struct link *l, time_ns now)
 		if (used == 0)
 			return false;
 		size_t space = iov_bytes(iov, used);
-		ssize_t n = l->carrier->ops->receive(l->carrier, iov, used);
+		ssize_t n = unless_astray(l, by, by->ops->receive(by, iov, used));
 		int error = session_arrived(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
-		if (n == -EAGAIN)
-			l->readable = l->ending = false;
-		else if (n <= 0)
-			lost(l, (int)-n, n == 0 || n == -ECONNRESET || n == -EPIPE);
-		else
-			look_closed(l);
+		settle_reading(l, n);
 		bytes += n > 0 ? (size_t)n : 0;
-		/* There was no more, and what comes now is a new edge; but the end may have come before. */
-		if (n > 0 && (size_t)n < space && !l->ending && error == 0)
+		/*
+		 * There was no more. What comes now is a new edge, but the end may have come before; and a twin is
+		 * polled, which tells the end as long as there is one.
+		 */
+		if (n > 0 && (size_t)n < space && (by == l->twin || !l->ending) && error == 0)
 			l->readable = false;
 	}
 	return false;
 }
 
+/* Bytes that have been read already. Without memory for them the path is lost: the peer sends them again. */
+static void feed(struct link *l, const uint8_t *bytes, size_t length, time_ns now)
+{
+	struct endpoint *ep = l->endpoint;
+	struct iovec iov[IOV_MOST];
+
+	while (length > 0 && l->outcome == LINK_GOES_ON) {
+		unsigned used = ready_to_read(ep, now) ?
+				session_place(ep->session, &l->path, iov, IOV_MOST) : 0;
+		size_t done = 0;
+
+		if (used == 0) {
+			lost(l, ENOMEM, false);
+			return;
+		}
+		for (unsigned i = 0; i < used && done < length; i++) {
+			size_t step = iov[i].iov_len < length - done ? iov[i].iov_len : length - done;
+
+			memcpy(iov[i].iov_base, bytes + done, step);
+			done += step;
+		}
+		(void)session_arrived(ep->session, &l->path, done, now);
+		look_closed(l);
+		bytes += done;
+		length -= done;
+	}
+}
+
+int link_await(struct endpoint *ep, struct link *l)
+{
+	struct drive *d = &ep->drive;
+	struct carrier *twin = l->twin;
+	uint8_t bytes[AWAIT_BYTES];
+	ssize_t n;
+
+	d->awaited = l;
+	pthread_mutex_unlock(&ep->lock);
+	n = twin->ops->await(twin, bytes, sizeof bytes);
+	pthread_mutex_lock(&ep->lock);
+	d->awaited = NULL;
+	d->now = clock_now();
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (!ep->links[i] || ep->links[i]->twin != twin)
+			continue;
+		l = ep->links[i];
+		n = unless_astray(l, twin, n);
+		l->readable = n == sizeof bytes;
+		if (n > 0)
+			feed(l, bytes, (size_t)n, d->now);
+		else
+			settle_reading(l, n);
+	}
+	return n == -EAGAIN ? -EAGAIN : 0;
+}
+
 /* It takes no more bytes; what the peer said last, a reset for example, may still be there to read. */
-static void broken_pipe(struct link *l, int error, time_ns now)
+static void broken_pipe(struct link *l, struct carrier *by, int error, time_ns now)
 {
 	l->readable = true;
-	while (link_read(l, now))
+	while (link_read(l, by, now))
 		;
 	if (l->outcome == LINK_GOES_ON)
 		lost(l, error, error == EPIPE || error == ECONNRESET);
 }
 
-bool link_write(struct link *l, time_ns now)
+bool link_write(struct link *l, struct carrier *by, time_ns now)
 {
 	struct endpoint *ep = l->endpoint;
 	struct iovec iov[IOV_MOST];
@@ -238,28 +338,28 @@ bool link_write(struct link *l, time_ns now)
 	size_t planned = iov_bytes(iov, used);
 	/* What is last goes with the end, in one packet. */
 	bool last = session_path_last(&l->path);
-	ssize_t n = planned > 0 ? l->carrier->ops->send(l->carrier, iov, used, last) : 0;
+	ssize_t n = planned > 0 ? unless_astray(l, by, by->ops->send(by, iov, used, last)) : 0;
 	session_wrote(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
 	if (n < (ssize_t)planned)
 		session_path_room(ep->session, &l->path, false);
 	if (n < 0 && n != -EAGAIN)
-		broken_pipe(l, (int)-n, now);
+		broken_pipe(l, by, (int)-n, now);
 	if (session_path_done(ep->session, &l->path) && !l->finished) {
 		l->finished = true;
-		l->carrier->ops->finish(l->carrier);
+		by->ops->finish(by);
 	}
 	return planned > 0;
 }
 
-void link_report(struct link *l, time_ns now)
+void link_report(struct link *l, struct carrier *by, time_ns now)
 {
 	struct carrier_report report;
 
-	l->carrier->ops->report(l->carrier, &report);
+	by->ops->report(by, &report);
 	session_path_report(l->endpoint->session, &l->path, &report, now);
 }
 
-void link_backlog(struct link *l)
+void link_backlog(struct link *l, struct carrier *by)
 {
 	uint32_t bytes = session_path_backlog(l->endpoint->session, &l->path);
 
@@ -267,5 +367,5 @@ void link_backlog(struct link *l)
 	if (bytes / 8 * 7 <= l->backlog_bytes && l->backlog_bytes <= bytes + bytes / 8)
 		return;
 	l->backlog_bytes = bytes;
-	l->carrier->ops->backlog(l->carrier, bytes);
+	by->ops->backlog(by, bytes);
 }

@@ -16,7 +16,10 @@ struct link {
 	struct path path;
 	struct endpoint *endpoint;
 	struct carrier *carrier;
+	struct carrier *twin;           /* of the carrier, for the program's threads (drive.h); NULL: none */
+	bool twin_refused;              /* there was none to be had */
 	struct watch watch;             /* on the carrier's descriptor */
+	bool asleep;                    /* the watch is stopped while the program's threads wait themselves */
 	bool readable;                  /* an edge seen, not used up */
 	bool ending;                    /* and perhaps the peer's end, which is no edge again */
 	bool finished;                  /* our CLOSE is written, and the carrier was told so */
@@ -52,13 +55,26 @@ int link_new(struct endpoint *ep, const struct link_config *config, struct link 
 void link_free(struct link *l, bool abort);
 void link_free_finishing(struct link *l);
 
-/* Under ep->lock. They read or write what there is, within a bound (true: there is more), and set outcome. */
-bool link_read(struct link *l, time_ns now);
-bool link_write(struct link *l, time_ns now);
+/* Lets the watch sleep or look again; what is ready already is told anew. Engine thread. */
+void link_sleep(struct link *l);
+void link_wake(struct link *l);
 
-void link_report(struct link *l, time_ns now);
+/*
+ * Under ep->lock, by the carrier in the engine's thread, by its twin in the program's. They read or
+ * write what there is, within a bound (true: there is more), and set outcome.
+ */
+bool link_read(struct link *l, struct carrier *by, time_ns now);
+bool link_write(struct link *l, struct carrier *by, time_ns now);
+
+/*
+ * Waits a little for bytes by the twin, which nobody else polls, and takes in what came. -EAGAIN: nothing
+ * did. Lets go of ep->lock meanwhile: the link may be gone afterwards.
+ */
+int link_await(struct endpoint *ep, struct link *l);
+
+void link_report(struct link *l, struct carrier *by, time_ns now);
 /* Looks whether the core wants another backlog of the carrier. */
-void link_backlog(struct link *l);
+void link_backlog(struct link *l, struct carrier *by);
 
 /* The reason for people of an errno that a carrier or a connect failed with. */
 enum reason link_reason(int error);

@@ -70,6 +70,19 @@ struct carrier_ops {
 	void (*close)(struct carrier *c, bool abort);
 	/* Optional: a descriptor for epoll; -1 when there is none. Edge-triggered use must be safe. */
 	int (*descriptor)(struct carrier *c);
+
+	/*
+	 * A twin is the same connection by a descriptor of another table, for a thread that lives there: it
+	 * sends, receives, reports and is polled, and is closed there when the first has no use for it
+	 * any more. lend: a new descriptor to be taken to that table, or -errno. twin: made of what arrived
+	 * (the twin's from then on), NULL without memory. still: false when somebody else closed its number,
+	 * which may be another file's since; send and receive say -EBADF then, if they can tell.
+	 */
+	int (*lend)(struct carrier *c);
+	struct carrier *(*twin)(int fd);
+	bool (*still)(struct carrier *twin);
+	/* As receive, of a twin, but waits for some milliseconds if nothing is there: no poll(2) costs less. */
+	ssize_t (*await)(struct carrier *twin, void *bytes, size_t size);
 };
 
 /* The first member of every carrier's structure. */

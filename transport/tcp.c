@@ -22,6 +22,8 @@
 #define USER_TIMEOUT_MS 86400000u
 /* How much unread input close() throws away, so that the kernel ends the connection without a reset. */
 #define DISCARD_ROUNDS 16u
+/* The longest wait in a read; a tick or two of the kernel's, which a timer costs nothing for. */
+#define AWAIT_US 5000
 
 struct tcp {
 	struct carrier carrier;
@@ -29,6 +31,8 @@ struct tcp {
 	bool connected;
 	bool ended;                     /* all is read that will come */
 	int failure;                    /* -errno of a failed connect; SO_ERROR tells it only once */
+	bool lent;                      /* there may be a twin of it */
+	uint64_t cookie;                /* a twin: of its socket; else 0 */
 	struct carrier_route route;     /* as far as it is known */
 };
 
@@ -263,6 +267,12 @@ static int tcp_established(struct carrier *c)
 	return 1;
 }
 
+/* What is no socket any more was closed, and its number taken. */
+static int failed_with(struct carrier *c, int error)
+{
+	return tcp_of(c)->cookie && error == ENOTSOCK ? -EBADF : -error;
+}
+
 static ssize_t tcp_send(struct carrier *c, const struct iovec *iov, unsigned count, bool last)
 {
 	struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = count };
@@ -272,19 +282,20 @@ static ssize_t tcp_send(struct carrier *c, const struct iovec *iov, unsigned cou
 	do
 		sent = sendmsg(tcp_of(c)->fd, &message, flags);
 	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? -errno : sent;
+	return sent < 0 ? failed_with(c, errno) : sent;
 }
 
 static ssize_t tcp_receive(struct carrier *c, const struct iovec *iov, unsigned count)
 {
+	struct msghdr message = { .msg_iov = (struct iovec *)iov, .msg_iovlen = count };
 	ssize_t received;
 
 	do
-		received = readv(tcp_of(c)->fd, iov, (int)count);
+		received = recvmsg(tcp_of(c)->fd, &message, MSG_DONTWAIT);
 	while (received < 0 && errno == EINTR);
 	if (received == 0)
 		tcp_of(c)->ended = true;
-	return received < 0 ? -errno : received;
+	return received < 0 ? failed_with(c, errno) : received;
 }
 
 static void tcp_report(struct carrier *c, struct carrier_report *report)
@@ -365,15 +376,84 @@ static void discard_input(int fd)
 			break;
 }
 
+static int tcp_lend(struct carrier *c)
+{
+	int fd = fcntl(tcp_of(c)->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	tcp_of(c)->lent = true;
+	return fd;
+}
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof cookie;
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
+static struct carrier *tcp_twin(int fd)
+{
+	const struct timeval await = { .tv_usec = AWAIT_US };
+	uint64_t cookie = cookie_of(fd);
+	struct tcp *tcp = cookie ? tcp_new(fd) : NULL;
+
+	if (!tcp) {
+		close(fd);
+		return NULL;
+	}
+	tcp->connected = true;
+	tcp->cookie = cookie;
+	/* Every other call says MSG_DONTWAIT, whoever makes it. */
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &await, sizeof await);
+	return &tcp->carrier;
+}
+
+static bool tcp_still(struct carrier *c)
+{
+	return cookie_of(tcp_of(c)->fd) == tcp_of(c)->cookie;
+}
+
+static ssize_t tcp_await(struct carrier *twin, void *bytes, size_t size)
+{
+	ssize_t received = recv(tcp_of(twin)->fd, bytes, size, 0);
+
+	if (received < 0)
+		return errno == EINTR ? -EAGAIN : failed_with(twin, errno);
+	return received;
+}
+
+/* The connection ends now, although a twin's descriptor keeps the socket: close(2) alone would not end it. */
+static void end_lent(int fd, bool abort)
+{
+	struct sockaddr nowhere = { .sa_family = AF_UNSPEC };
+
+	if (abort)
+		(void)connect(fd, &nowhere, sizeof nowhere);
+	else
+		(void)shutdown(fd, SHUT_RDWR);
+}
+
 static void tcp_close(struct carrier *c, bool abort)
 {
 	struct tcp *tcp = tcp_of(c);
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
+	if (tcp->cookie) {
+		if (tcp_still(c))
+			close(tcp->fd);
+		free(tcp);
+		return;
+	}
 	if (abort)
 		(void)setsockopt(tcp->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
 	else if (!tcp->ended)
 		discard_input(tcp->fd);
+	if (tcp->lent)
+		end_lent(tcp->fd, abort);
 	close(tcp->fd);
 	free(tcp);
 }
@@ -401,4 +481,8 @@ const struct carrier_ops carrier_tcp = {
 	.finish = tcp_finish,
 	.close = tcp_close,
 	.descriptor = tcp_descriptor,
+	.lend = tcp_lend,
+	.twin = tcp_twin,
+	.still = tcp_still,
+	.await = tcp_await,
 };

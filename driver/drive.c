@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The calling thread drives: waiting, moving bytes, and the change between it and the engine. */
+#include "driver/drive.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "driver/endpoint_internal.h"
+#include "driver/link.h"
+#include "driver/twin.h"
+
+#define TAKE_OVER_NS NS_PER_MS
+#define CHECK_NS     NS_PER_MS
+#define HARVEST_BYTES 262144u
+#define IMPATIENT_WAITS 16u             /* after one that was long */
+
+static struct endpoint *endpoint_of(struct drive *d)
+{
+	return container_of(d, struct endpoint, drive);
+}
+
+/* --- the engine thread --- */
+
+bool drive_has(const struct link *l)
+{
+	return l->endpoint->drive.driven && l->twin;
+}
+
+void drive_lost(struct link *l)
+{
+	struct drive *d = &l->endpoint->drive;
+
+	if (!l->twin)
+		return;
+	assert(d->left_count < PATHS_MAX);
+	d->left[d->left_count++] = l->twin;
+	l->twin = NULL;
+}
+
+/*
+ * Looks now and then, rather than being told by every call. While somebody polls for long there is
+ * nothing to take over but the deadline, if that is not kept; who leaves will kick.
+ */
+static void tick(struct timer *t, time_ns now)
+{
+	struct drive *d = container_of(t, struct drive, tick);
+	struct endpoint *ep = endpoint_of(d);
+
+	/* Held: somebody is in a call. */
+	if (pthread_mutex_trylock(&ep->lock) != 0) {
+		timer_start(ep->engine, t, now + TAKE_OVER_NS);
+		return;
+	}
+	if (d->driven && d->callers == 0 && now - d->now >= TAKE_OVER_NS)
+		d->driven = false;
+	bool long_poll = d->polling && d->polls == d->polls_seen;
+	d->ticking = d->driven && !long_poll;
+	if (d->driven && long_poll && !d->keeps_deadline)
+		timer_start(ep->engine, &ep->deadline, endpoint_deadline(ep, now));
+	if (d->ticking)
+		timer_start(ep->engine, t, (d->callers > 0 ? now : d->now) + TAKE_OVER_NS);
+	d->polls_seen = d->polls;
+	if (!d->driven)
+		endpoint_post(ep);
+	pthread_mutex_unlock(&ep->lock);
+}
+
+bool drive_look(struct endpoint *ep, time_ns now)
+{
+	struct drive *d = &ep->drive;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct link *l = ep->links[i];
+
+		if (l && l->asleep && !(d->driven && l->twin))
+			link_wake(l);
+	}
+	if (!d->driven) {
+		timer_stop(ep->engine, &d->tick);
+		d->ticking = false;
+		return false;
+	}
+	if (d->polling)
+		return d->keeps_deadline;
+	if (!d->ticking)
+		timer_start(ep->engine, &d->tick, now + TAKE_OVER_NS);
+	d->ticking = true;
+	return true;
+}
+
+void drive_ring(struct endpoint *ep)
+{
+	const uint64_t one = 1;
+
+	if (ep->drive.polling && ep->drive.bell >= 0)
+		(void)!write(ep->drive.bell, &one, sizeof one);
+}
+
+void drive_init(struct drive *d)
+{
+	d->bell = d->bell_twin = -1;
+	d->tick.expired = tick;
+}
+
+void drive_fini(struct endpoint *ep)
+{
+	ep->drive.driven = ep->drive.ticking = false;
+	timer_stop(ep->engine, &ep->drive.tick);
+	drive_ring(ep);
+	if (ep->drive.bell >= 0)
+		close(ep->drive.bell);
+	ep->drive.bell = -1;
+}
+
+/* --- the program's threads --- */
+
+static void close_left(struct drive *d)
+{
+	while (d->left_count > 0)
+		twin_close(d->left[--d->left_count]);
+}
+
+/* What has an event descriptor's number may be another's: all of those have no type. */
+static bool bell_is_ours(const struct drive *d)
+{
+	struct stat status;
+
+	return d->bell_twin >= 0 && fstat(d->bell_twin, &status) == 0 && (status.st_mode & S_IFMT) == 0;
+}
+
+/* Somebody closed what it does not know. None of the numbers is to be trusted then, nor closed. */
+static void forget_twins(struct endpoint *ep)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct link *l = ep->links[i];
+
+		if (!l || !l->twin)
+			continue;
+		drive_lost(l);
+		l->twin_refused = true;
+	}
+	ep->drive.bell_twin = -1;
+	ep->drive.astray = false;
+	close_left(&ep->drive);
+	drive_stop(ep);
+}
+
+static bool has_twins(const struct endpoint *ep)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i] && ep->links[i]->twin)
+			return true;
+	return false;
+}
+
+void drive_enter(struct endpoint *ep)
+{
+	struct drive *d = &ep->drive;
+
+	d->callers++;
+	d->now = clock_now();
+	close_left(d);
+	if (d->driven && d->now - d->checked_at < CHECK_NS)
+		return;
+	d->checked_at = d->now;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct link *l = ep->links[i];
+
+		if (l && l->twin && !l->twin->ops->still(l->twin)) {
+			forget_twins(ep);
+			return;
+		}
+	}
+}
+
+void drive_leave(struct endpoint *ep)
+{
+	struct drive *d = &ep->drive;
+
+	d->callers--;
+	if (!d->driven)
+		return;
+	if (d->callers == 0 && !d->ticking)
+		endpoint_kick(ep);
+	else if (d->callers > 0 && !d->polling)
+		pthread_cond_broadcast(&ep->changed);   /* one of them polls next */
+}
+
+void drive_stop(struct endpoint *ep)
+{
+	if (!ep->drive.driven)
+		return;
+	ep->drive.driven = false;
+	endpoint_kick(ep);
+}
+
+void drive_end(struct endpoint *ep)
+{
+	struct drive *d = &ep->drive;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i])
+			drive_lost(ep->links[i]);
+	close_left(d);
+	if (bell_is_ours(d))
+		twin_close_bell(d->bell_twin);
+	d->bell_twin = -1;
+	drive_stop(ep);
+}
+
+/* Things of the engine's, come up in a call. */
+static void kick_if_needed(struct endpoint *ep)
+{
+	enum session_state state = session_state(ep->session);
+	bool needed = state >= SESSION_CLOSED || (ep->refused && !ep->retrying) ||
+		      (ep->waited && (state != SESSION_OPEN || session_unacknowledged(ep->session) == 0));
+
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i] && ep->links[i]->outcome != LINK_GOES_ON)
+			needed = true;
+	if (ep->drive.astray) {
+		forget_twins(ep);
+		needed = true;
+	}
+	if (needed)
+		endpoint_kick(ep);
+}
+
+/*
+ * A program that sends on and on looks for acknowledgements now and then, so that the bytes that it
+ * copies from and to stay few, and in the processor's cache.
+ */
+static void harvest(struct endpoint *ep)
+{
+	struct session_figures figures;
+
+	session_figures(ep->session, &figures);
+	if (figures.written - figures.acknowledged < HARVEST_BYTES || figures.written < ep->drive.harvest_at)
+		return;
+	ep->drive.harvest_at = figures.written + HARVEST_BYTES;
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i] && ep->links[i]->twin)
+			ep->links[i]->readable = true;
+	(void)endpoint_read_links(ep, true, ep->drive.now);
+}
+
+void drive_write(struct endpoint *ep)
+{
+	if (!ep->session)
+		return;
+	if (ep->drive.driven && !ep->drive.polling)
+		harvest(ep);
+	struct written written = endpoint_write_links(ep, true, ep->drive.now);
+	/* If it is not driven the engine keeps the deadline, which may be sooner now. */
+	if (written.left || (written.some && !ep->drive.driven))
+		endpoint_kick(ep);
+	kick_if_needed(ep);
+}
+
+/* Deadlines, as the engine would; whether a silent path wants another connection is the dialler's. */
+static void keep_deadline(struct endpoint *ep, time_ns now)
+{
+	endpoint_tick(ep, true, now);
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct link *l = ep->links[i];
+
+		if (l && ep->dialler && session_path_silent_since(ep->session, &l->path, now)) {
+			ep->consider = true;
+			endpoint_kick(ep);
+		}
+	}
+}
+
+struct polled {
+	struct pollfd fds[PATHS_MAX + 1];
+	struct carrier *twins[PATHS_MAX];
+	unsigned count;
+};
+
+static void gather(const struct endpoint *ep, struct polled *p)
+{
+	p->count = 0;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct link *l = ep->links[i];
+
+		if (!l || !l->twin || l->outcome != LINK_GOES_ON)
+			continue;
+		p->twins[p->count] = l->twin;
+		p->fds[p->count++] = (struct pollfd){
+			.fd = l->twin->ops->descriptor(l->twin),
+			.events = (short)(POLLIN | POLLRDHUP | (l->path.roomy ? 0 : POLLOUT)),
+		};
+	}
+	p->fds[p->count] = (struct pollfd){ .fd = ep->drive.bell_twin, .events = POLLIN };
+}
+
+/* The links may have changed while the lock was not held. */
+static void heed(struct endpoint *ep, const struct polled *p)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct link *l = ep->links[i];
+
+		for (unsigned n = 0; l && n < p->count; n++) {
+			if (l->twin != p->twins[n])
+				continue;
+			if (p->fds[n].revents & ~POLLOUT)
+				l->readable = true;
+			if (p->fds[n].revents & ~(POLLIN | POLLRDHUP))
+				session_path_room(ep->session, &l->path, true);
+		}
+	}
+}
+
+static void poll_twins(struct endpoint *ep, struct polled *p, time_ns now)
+{
+	struct drive *d = &ep->drive;
+	time_ns left = d->poll_until - now;
+	struct timespec time = { .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
+	uint64_t rung;
+
+	/* A timer costs as much as half a system call, and the engine's tick is as good for what is far. */
+	d->keeps_deadline = d->poll_until != TIME_NEVER && (!d->ticking || left < TAKE_OVER_NS);
+	d->polling = d->driven = true;
+	d->polls++;
+	pthread_mutex_unlock(&ep->lock);
+	int count = ppoll(p->fds, p->count + 1, d->keeps_deadline ? &time : NULL, NULL);
+	pthread_mutex_lock(&ep->lock);
+	d->now = clock_now();
+	d->polling = false;
+	for (unsigned i = 0; i <= p->count; i++) {
+		if (count <= 0)
+			p->fds[i].revents = 0;
+		if (p->fds[i].revents & POLLNVAL)
+			forget_twins(ep);
+	}
+	if ((p->fds[p->count].revents & POLLIN) && bell_is_ours(d))
+		(void)!read(d->bell_twin, &rung, sizeof rung);
+}
+
+static bool any_readable(const struct endpoint *ep)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i] && ep->links[i]->twin && ep->links[i]->readable)
+			return true;
+	return false;
+}
+
+/*
+ * The only path there is, in a quick exchange: its next bytes are waited for in reading. That is cheaper
+ * than poll(2), but the bell is not heard for some milliseconds. NULL: not so.
+ */
+static struct link *lone(struct endpoint *ep)
+{
+	struct drive *d = &ep->drive;
+	struct link *only = NULL;
+
+	if (!d->ticking || d->callers > 1 || d->poll_until - d->now < TAKE_OVER_NS)
+		return NULL;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		if (ep->links[i] && only)
+			return NULL;
+		if (ep->links[i])
+			only = ep->links[i];
+	}
+	if (!only->path.roomy || only->outcome != LINK_GOES_ON || !only->twin->ops->await)
+		return NULL;
+	if (d->impatient > 0) {
+		d->impatient--;
+		return NULL;
+	}
+	return only;
+}
+
+static void await_lone(struct endpoint *ep, struct link *l)
+{
+	struct drive *d = &ep->drive;
+
+	d->polling = d->driven = true;
+	d->keeps_deadline = false;
+	d->polls++;
+	if (link_await(ep, l) == -EAGAIN)
+		d->impatient = IMPATIENT_WAITS;
+	d->polling = false;
+	/* The engine may have been told to serve meanwhile, and have found this in its way. */
+	if (!d->driven)
+		endpoint_kick(ep);
+}
+
+/* One look at everything, after a wait in poll(2) unless something is there to be read. */
+static size_t turn(struct endpoint *ep, const struct iovec *into)
+{
+	struct drive *d = &ep->drive;
+	bool ready = any_readable(ep);
+	size_t taken = 0;
+	struct polled p;
+
+	d->poll_until = ready ? d->now : endpoint_deadline(ep, d->now);
+	struct link *only = ready ? NULL : lone(ep);
+	gather(ep, &p);
+	if (only) {
+		await_lone(ep, only);
+		if (!ep->session)
+			return 0;
+	} else if (d->poll_until > d->now || p.count > 1) {
+		poll_twins(ep, &p, d->now);
+		if (!ep->session)
+			return 0;
+		heed(ep, &p);
+	}
+	if (!ready && d->poll_until <= d->now)
+		keep_deadline(ep, d->now);
+	if (into)
+		session_receive_into(ep->session, into->iov_base, into->iov_len);
+	(void)endpoint_read_links(ep, true, d->now);
+	if (into)
+		taken = session_receive_taken(ep->session);
+	drive_write(ep);
+	if (d->callers > 1)
+		pthread_cond_broadcast(&ep->changed);
+	return taken;
+}
+
+size_t drive_wait(struct endpoint *ep, const struct iovec *into)
+{
+	struct drive *d = &ep->drive;
+
+	close_left(d);
+	if (ep->session && !d->polling && twins_wanted(ep)) {
+		twins_fetch(ep);
+	} else if (ep->session && !d->polling && has_twins(ep)) {
+		return turn(ep, into);
+	} else {
+		if (!d->polling)
+			drive_stop(ep);
+		pthread_cond_wait(&ep->changed, &ep->lock);
+	}
+	d->now = clock_now();
+	return 0;
+}
