@@ -38,6 +38,7 @@
 	X(epoll_create1, EMFILE, ENOMEM) \
 	X(epoll_ctl, ENOMEM, ENOSPC) \
 	X(epoll_wait, EINTR) \
+	X(eventfd, EMFILE, ENOMEM) \
 	X(fclose, EIO) \
 	X(fcntl64, EMFILE) \
 	X(fflush, ENOMEM) \
@@ -69,6 +70,7 @@
 	X(open_memstream, ENOMEM) \
 	X(opendir, EMFILE, ENOMEM) \
 	X(poll, ENOMEM, EINTR) \
+	X(ppoll, ENOMEM, EINTR) \
 	X(pthread_atfork, ENOMEM) \
 	X(pthread_attr_init, ENOMEM) \
 	X(pthread_attr_setstacksize, EINVAL) \
@@ -76,11 +78,10 @@
 	X(pthread_setname_np, ERANGE) \
 	X(read, EINTR, ENOMEM) \
 	X(readdir64, EIO) \
-	X(readv, ECONNRESET, ENOMEM, ETIMEDOUT, EAGAIN, EINTR, FAULT_SHORT) \
 	X(realloc, ENOMEM) \
 	X(reallocarray, ENOMEM) \
 	X(recv, ENOMEM, EAGAIN) \
-	X(recvmsg, ENOMEM, FAULT_SHORT) \
+	X(recvmsg, ECONNRESET, ENOMEM, ETIMEDOUT, EAGAIN, EINTR, FAULT_SHORT) \
 	X(rename, ENOSPC) \
 	X(rmdir, EBUSY) \
 	X(sem_wait, EINTR) \

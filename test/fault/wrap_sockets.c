@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -219,6 +220,8 @@ WRAP(ssize_t, recvmsg, int fd, struct msghdr *message, int flags)
 	int error = DUE(recvmsg);
 	struct iovec byte = { .iov_base = message->msg_iov[0].iov_base, .iov_len = 1 };
 
+	if (cut_here(fd))
+		return failed(ECONNRESET);
 	if (error == FAULT_SHORT && message->msg_control)
 		return without_rights(fd, message, flags);
 	if (error == FAULT_SHORT && byte.iov_base && message->msg_iov[0].iov_len > 0) {
@@ -230,17 +233,6 @@ WRAP(ssize_t, recvmsg, int fd, struct msghdr *message, int flags)
 	}
 	error = error == FAULT_SHORT ? ENOMEM : error;
 	return error ? failed(fitting(fd, error)) : recvmsg(fd, message, flags);
-}
-
-WRAP(ssize_t, readv, int fd, const struct iovec *iov, int count)
-{
-	int error = DUE(readv);
-
-	if (cut_here(fd))
-		return failed(ECONNRESET);
-	if (error == FAULT_SHORT)
-		return read(fd, iov[0].iov_base, iov[0].iov_len > 0);
-	return error ? failed(fitting(fd, error)) : readv(fd, iov, count);
 }
 
 WRAP(ssize_t, read, int fd, void *bytes, size_t size)
@@ -300,6 +292,20 @@ WRAP(int, poll, struct pollfd *polled, nfds_t count, int timeout_ms)
 	int error = DUE(poll);
 
 	return error ? failed(error) : poll(polled, count, timeout_ms);
+}
+
+WRAP(int, ppoll, struct pollfd *polled, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+	int error = DUE(ppoll);
+
+	return error ? failed(error) : ppoll(polled, count, timeout, mask);
+}
+
+WRAP(int, eventfd, unsigned start, int flags)
+{
+	int error = DUE(eventfd);
+
+	return error ? failed(error) : eventfd(start, flags);
 }
 
 WRAP(int, epoll_create1, int flags)
