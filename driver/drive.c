@@ -130,7 +130,9 @@ static bool bell_is_ours(const struct drive *d)
 {
 	struct stat status;
 
-	return d->bell_twin >= 0 && fstat(d->bell_twin, &status) == 0 && (status.st_mode & S_IFMT) == 0;
+	if (d->bell_twin < 0)
+		return false;
+	return fstat(d->bell_twin, &status) == 0 ? (status.st_mode & S_IFMT) == 0 : errno != EBADF;
 }
 
 /* Somebody closed what it does not know. None of the numbers is to be trusted then, nor closed. */
