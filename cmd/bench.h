@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "cmd/bench_idle.h"
 #include "cmd/bench_plan.h"
 #include "cmd/channel.h"
 #include "cmd/common.h"
@@ -28,12 +29,22 @@ struct bench_outcome {
 	struct delivery delivery;
 	struct histogram latency; /* of the asking end */
 	double seconds;           /* from plan to the last byte */
-	double cpu_seconds;       /* of this process in that time */
+	double cpu_seconds;       /* of this process in that time, all its threads */
+	struct idle_figures idle; /* of further sessions, while they stood open */
+	struct idle_figures sampled; /* work sessions, at the client: some of them before their end */
 };
 
-/* One end's part of a run whose plan both know. True when all went well; errors have been told. */
-bool bench_carry_out(struct channel *channel, const struct bench_plan *plan, bool client,
-		     const char *timeline, struct bench_outcome *outcome);
+/* Reads the command line. STATUS_FINE, with *helped when that was all; or what to exit with. */
+int bench_parse(struct bench_settings *settings, int argc, char **argv, bool *helped);
+extern const char bench_help[];
+
+/*
+ * One end's part of a run whose plan both know. listening_fd: where further sessions of the client
+ * come in; -1 at the client. True when all went well; errors have been told.
+ */
+bool bench_carry_out(struct channel *channel, const struct bench_settings *settings,
+		     const struct bench_plan *plan, int listening_fd,
+		     struct bench_outcome *outcome);
 
 /* Both return the exit status. */
 int bench_serve(const struct bench_settings *settings);

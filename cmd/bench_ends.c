@@ -87,17 +87,18 @@ static int receive_plan(struct channel *channel, struct bench_plan *plan)
 	return 0;
 }
 
-static int serve_one(struct channel *channel, const struct bench_settings *settings)
+static int serve_one(struct channel *channel, const struct bench_settings *settings,
+		     int listening_fd)
 {
 	struct bench_plan plan;
 	struct bench_outcome outcome;
 	if (receive_plan(channel, &plan) < 0)
 		return -1;
-	bool fine = bench_carry_out(channel, &plan, false, settings->timeline, &outcome);
+	bool fine = bench_carry_out(channel, settings, &plan, listening_fd, &outcome);
 	json_t *report = bench_report_end(channel, &plan, &outcome, false);
 	if (fine)
 		fine = send_report(channel, report) == 0 && channel_finish(channel) == 0;
-	if (fine && plan.work != BENCH_RR)
+	if (fine && !bench_work_asks(plan.work))
 		fine = receive_end(channel) == 0;
 	if (fine && channel_drain(channel) < 0) {
 		channel_complain(channel, "ending");
@@ -131,7 +132,7 @@ int bench_serve(const struct bench_settings *settings)
 			continue;
 		}
 		failures = 0;
-		int served = serve_one(&channel, settings);
+		int served = serve_one(&channel, settings, fd);
 		channel_close(&channel);
 		if (settings->once)
 			return served == 0 ? STATUS_FINE : STATUS_FAILED;
@@ -160,14 +161,14 @@ static int ask_one(struct channel *channel, const struct bench_settings *setting
 		plan.seed = clock_ns();
 	if (send_plan(channel, &plan) < 0)
 		return STATUS_FAILED;
-	bool fine = bench_carry_out(channel, &plan, true, settings->timeline, &outcome);
+	bool fine = bench_carry_out(channel, settings, &plan, -1, &outcome);
 	json_t *server = fine ? receive_report(channel) : NULL;
 	if (server == NULL)
 		return STATUS_FAILED;
 	json_t *client = bench_report_end(channel, &plan, &outcome, true);
 	json_t *run = bench_report_run(settings, client, server);
 	fine = json_is_true(json_object_get(run, "intact"));
-	if (plan.work != BENCH_RR && channel_finish(channel) < 0)
+	if (!bench_work_asks(plan.work) && channel_finish(channel) < 0)
 		fine = false;
 	fine = receive_end(channel) == 0 && fine;
 	if (fine && channel_drain(channel) < 0) {

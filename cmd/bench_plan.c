@@ -5,7 +5,7 @@
 #include <endian.h>
 #include <string.h>
 
-#define MAGIC UINT64_C(0x3168636e65627768) /* "hwbench1" */
+#define MAGIC UINT64_C(0x3268636e65627768) /* "hwbench2" */
 
 enum {
 	AT_MAGIC,
@@ -21,6 +21,9 @@ enum {
 	AT_MOST,
 	AT_REQUEST,
 	AT_RATE,
+	AT_IDLE,
+	AT_STAMPED,
+	AT_SPIN,
 	WORDS
 };
 
@@ -42,6 +45,9 @@ void bench_plan_encode(const struct bench_plan *plan, uint8_t bytes[BENCH_PLAN_B
 		[AT_MOST] = plan->size_most,
 		[AT_REQUEST] = plan->request_bytes,
 		[AT_RATE] = plan->rate,
+		[AT_IDLE] = plan->idle,
+		[AT_STAMPED] = plan->stamped,
+		[AT_SPIN] = plan->spin,
 	};
 	for (unsigned i = 0; i < WORDS; i++)
 		words[i] = htole64(words[i]);
@@ -51,8 +57,10 @@ void bench_plan_encode(const struct bench_plan *plan, uint8_t bytes[BENCH_PLAN_B
 static bool can_be_done(const struct bench_plan *plan)
 {
 	if (plan->size_most < 1 || plan->size_least > plan->size_most ||
-	    plan->size_most > BENCH_SIZE_MAX)
+	    plan->size_most > BENCH_SIZE_MAX || plan->idle > BENCH_IDLE_MAX)
 		return false;
+	if (plan->work == BENCH_SESSIONS)
+		return true;
 	if (plan->work == BENCH_RR)
 		return plan->request_bytes >= 1 && plan->request_bytes <= BENCH_REQUEST_MAX;
 	return plan->forward || plan->reverse;
@@ -66,7 +74,7 @@ int bench_plan_decode(struct bench_plan *plan, const uint8_t *bytes, size_t leng
 	memcpy(words, bytes, BENCH_PLAN_BYTES);
 	for (unsigned i = 0; i < WORDS; i++)
 		words[i] = le64toh(words[i]);
-	if (words[AT_MAGIC] != MAGIC || words[AT_WORK] > BENCH_RR)
+	if (words[AT_MAGIC] != MAGIC || words[AT_WORK] > BENCH_SESSIONS)
 		return -1;
 	struct bench_plan got = {
 		.work = (enum bench_work)words[AT_WORK],
@@ -81,6 +89,9 @@ int bench_plan_decode(struct bench_plan *plan, const uint8_t *bytes, size_t leng
 		.size_most = words[AT_MOST],
 		.request_bytes = words[AT_REQUEST],
 		.rate = words[AT_RATE],
+		.idle = words[AT_IDLE],
+		.stamped = words[AT_STAMPED] != 0,
+		.spin = words[AT_SPIN] != 0,
 	};
 	if (!can_be_done(&got))
 		return -1;
@@ -88,7 +99,12 @@ int bench_plan_decode(struct bench_plan *plan, const uint8_t *bytes, size_t leng
 	return 0;
 }
 
-static const char *const works[] = { "stream", "messages", "rr" };
+bool bench_work_asks(enum bench_work work)
+{
+	return work == BENCH_RR || work == BENCH_SESSIONS;
+}
+
+static const char *const works[] = { "stream", "messages", "rr", "sessions" };
 
 const char *bench_work_text(enum bench_work work)
 {

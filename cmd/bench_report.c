@@ -66,6 +66,21 @@ static json_t *report_delivery(const struct bench_outcome *outcome)
 	return object;
 }
 
+/* The steps that hold any, as [ns, how often], so that several runs can be put together. */
+static json_t *report_counts(const struct histogram *latency)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < HISTOGRAM_STEPS; i++) {
+		if (latency->counts[i] == 0)
+			continue;
+		json_t *pair = json_array();
+		json_array_append_new(pair, count(histogram_step_ns(i)));
+		json_array_append_new(pair, count(latency->counts[i]));
+		json_array_append_new(list, pair);
+	}
+	return list;
+}
+
 static json_t *report_latency(const struct histogram *latency)
 {
 	static const struct {
@@ -84,6 +99,16 @@ static json_t *report_latency(const struct histogram *latency)
 	json_object_set_new(object, "max_us", real((double)latency->most_ns / 1e3));
 	double mean_ns = latency->total > 0 ? latency->sum_ns / (double)latency->total : 0;
 	json_object_set_new(object, "mean_us", real(mean_ns / 1e3));
+	json_object_set_new(object, "counts_ns", report_counts(latency));
+	return object;
+}
+
+static json_t *report_idle(const struct idle_figures *idle)
+{
+	json_t *object = json_object();
+	json_object_set_new(object, "sessions", count(idle->sessions));
+	json_object_set_new(object, "paths", count(idle->paths));
+	json_object_set_new(object, "memory_bytes", json_integer(idle->memory_bytes));
 	return object;
 }
 
@@ -114,9 +139,13 @@ json_t *bench_report_end(const struct channel *channel, const struct bench_plan 
 		report_socket(object, channel);
 	}
 	json_object_set_new(object, "paths", report_paths(channel));
-	if (plan->work == BENCH_RR || (client ? plan->reverse : plan->forward))
+	if (plan->idle > 0)
+		json_object_set_new(object, "idle", report_idle(&outcome->idle));
+	if (outcome->sampled.sessions > 0)
+		json_object_set_new(object, "sampled", report_idle(&outcome->sampled));
+	if (bench_work_asks(plan->work) || (client ? plan->reverse : plan->forward))
 		json_object_set_new(object, "received", report_delivery(outcome));
-	if (plan->work == BENCH_RR && client)
+	if (bench_work_asks(plan->work) && client)
 		json_object_set_new(object, "latency", report_latency(&outcome->latency));
 	return object;
 }
@@ -164,7 +193,7 @@ json_t *bench_report_run(const struct bench_settings *settings, json_t *client, 
 	json_object_set_new(run, "work", json_string(bench_work_text(plan->work)));
 	json_object_set_new(run, "direction", json_string(direction_text(plan)));
 	json_object_set_new(run, "intact", json_boolean(intact));
-	if (plan->work != BENCH_RR)
+	if (!bench_work_asks(plan->work))
 		summarize(run, client, server);
 	json_object_set_new(run, "duplicate_bytes",
 			    count((uint64_t)(member_number(client, "duplicate_bytes_sent") +

@@ -6,6 +6,9 @@
 #include <sys/resource.h>
 
 #include "cmd/bench.h"
+#include "cmd/bench_guests.h"
+#include "cmd/bench_idle.h"
+#include "cmd/bench_sessions.h"
 #include "cmd/bench_work.h"
 #include "cmd/timeline.h"
 
@@ -73,29 +76,63 @@ static int move(struct channel *channel, const struct bench_plan *plan, bool cli
 	return result < 0 ? result : sender.result;
 }
 
-bool bench_carry_out(struct channel *channel, const struct bench_plan *plan, bool client,
-		     const char *timeline_file, struct bench_outcome *outcome)
+/* The work itself, on the first session. */
+static int carry(struct channel *channel, const struct bench_settings *settings,
+		 const struct bench_plan *plan, struct bench_outcome *outcome)
+{
+	bool client = !settings->listen;
+	if (!bench_work_asks(plan->work))
+		return move(channel, plan, client, &outcome->delivery);
+	if (!client)
+		return bench_rr_answer(channel, plan, &outcome->delivery);
+	if (plan->work == BENCH_RR)
+		return bench_rr_ask(channel, plan, &outcome->latency, &outcome->delivery);
+	return bench_sessions_ask(channel, settings, plan, outcome);
+}
+
+static int carry_watched(struct channel *channel, const struct bench_settings *settings,
+			 const struct bench_plan *plan, struct bench_outcome *outcome)
 {
 	struct timeline timeline;
-	delivery_init(&outcome->delivery, plan->warm_up_ns);
-	histogram_init(&outcome->latency);
-	outcome->intact = false;
-	if (timeline_file != NULL &&
-	    timeline_start(&timeline, timeline_file, channel, &outcome->delivery) < 0)
-		return false;
+	if (settings->timeline != NULL &&
+	    timeline_start(&timeline, settings->timeline, channel, &outcome->delivery) < 0)
+		return -1;
 	uint64_t start_ns = clock_ns();
 	double cpu = cpu_seconds();
-	int result;
-	if (plan->work != BENCH_RR)
-		result = move(channel, plan, client, &outcome->delivery);
-	else if (client)
-		result = bench_rr_ask(channel, plan, &outcome->latency, &outcome->delivery);
-	else
-		result = bench_rr_answer(channel, plan, &outcome->delivery);
+	int result = carry(channel, settings, plan, outcome);
 	outcome->seconds = (double)(clock_ns() - start_ns) / 1e9;
 	outcome->cpu_seconds = cpu_seconds() - cpu;
-	if (timeline_file != NULL && timeline_stop(&timeline) < 0)
+	if (settings->timeline != NULL && timeline_stop(&timeline) < 0)
 		result = -1;
+	return result;
+}
+
+bool bench_carry_out(struct channel *channel, const struct bench_settings *settings,
+		     const struct bench_plan *plan, int listening_fd,
+		     struct bench_outcome *outcome)
+{
+	int result;
+	*outcome = (struct bench_outcome){ .intact = false };
+	delivery_init(&outcome->delivery, plan->warm_up_ns);
+	histogram_init(&outcome->latency);
+	channel->spin = plan->spin;
+	if (plan->idle == 0 && plan->work != BENCH_SESSIONS) {
+		result = carry_watched(channel, settings, plan, outcome);
+	} else if (listening_fd < 0) {
+		struct idle idle;
+		result = idle_open(&idle, settings, plan);
+		if (result == 0)
+			result = carry_watched(channel, settings, plan, outcome);
+		idle_close(&idle, &outcome->idle);
+	} else {
+		struct guests guests;
+		if (guests_start(&guests, settings, plan, listening_fd) < 0)
+			return false;
+		result = carry_watched(channel, settings, plan, outcome);
+		if (guests_stop(&guests, &outcome->idle) < 0)
+			result = -1;
+	}
+	channel->spin = false;
 	outcome->intact = result == 0;
 	return outcome->intact;
 }

@@ -6,10 +6,10 @@
 #include "cmd/bench_work.h"
 #include "cmd/pattern.h"
 
-static int send_pattern(struct channel *channel, uint64_t seed, uint64_t offset, uint8_t *buffer,
-			uint64_t length)
+static int send_part(struct channel *channel, const struct bench_plan *plan, uint64_t seed,
+		     uint64_t offset, uint8_t *buffer, uint64_t length)
 {
-	pattern_fill(seed, offset, buffer, length);
+	bench_fill(plan, seed, offset, buffer, length);
 	if (channel_send(channel, buffer, length) == 0)
 		return 0;
 	channel_complain(channel, "sending");
@@ -17,14 +17,14 @@ static int send_pattern(struct channel *channel, uint64_t seed, uint64_t offset,
 }
 
 /* Fills up to the next cell and puts the mark. */
-static int send_mark(struct channel *channel, uint64_t seed, uint64_t offset, uint8_t *buffer,
-		     uint64_t size)
+static int send_mark(struct channel *channel, const struct bench_plan *plan, uint64_t seed,
+		     uint64_t offset, uint8_t *buffer)
 {
 	while (offset % BENCH_CELL_BYTES != 0) {
 		uint64_t length = BENCH_CELL_BYTES - offset % BENCH_CELL_BYTES;
-		if (length > size)
-			length = size;
-		if (send_pattern(channel, seed, offset, buffer, length) < 0)
+		if (length > plan->size_most)
+			length = plan->size_most;
+		if (send_part(channel, plan, seed, offset, buffer, length) < 0)
 			return -1;
 		offset += length;
 	}
@@ -38,19 +38,21 @@ static int send_mark(struct channel *channel, uint64_t seed, uint64_t offset, ui
 int bench_stream_send(struct channel *channel, const struct bench_plan *plan, uint64_t seed)
 {
 	uint64_t size = plan->size_most;
-	uint64_t deadline_ns = bench_deadline_ns(plan);
 	uint64_t offset = 0;
 	int result = 0;
 	uint8_t *buffer = bench_buffer(channel, size);
 	if (buffer == NULL)
 		return -1;
+	/* Every page of its own, also where nothing will be stamped. */
+	pattern_fill(seed, 0, buffer, size);
+	uint64_t deadline_ns = bench_deadline_ns(plan);
 	while (result == 0 && offset < plan->bytes && clock_ns() < deadline_ns) {
 		uint64_t length = plan->bytes - offset < size ? plan->bytes - offset : size;
-		result = send_pattern(channel, seed, offset, buffer, length);
+		result = send_part(channel, plan, seed, offset, buffer, length);
 		offset += length;
 	}
 	if (result == 0 && plan->bytes == BENCH_UNBOUNDED)
-		result = send_mark(channel, seed, offset, buffer, size);
+		result = send_mark(channel, plan, seed, offset, buffer);
 	free(buffer);
 	return result;
 }
@@ -83,8 +85,8 @@ static int digest(struct reader *reader, const struct channel *channel,
 		}
 		if (length > have)
 			length = have;
-		if (bench_check(channel, seed, reader->offset, reader->buffer + reader->at,
-				length) < 0)
+		if (bench_check_part(channel, plan, seed, reader->offset,
+				     reader->buffer + reader->at, length) < 0)
 			return -1;
 		reader->at += length;
 		reader->offset += length;
@@ -117,7 +119,8 @@ static int receive_all(struct reader *reader, struct channel *channel,
 			return -1;
 	}
 	if (reader->at < reader->end)
-		channel_unread(channel, reader->buffer + reader->at, reader->end - reader->at);
+		return channel_unread(channel, reader->buffer + reader->at,
+				      reader->end - reader->at);
 	return 0;
 }
 

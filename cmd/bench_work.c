@@ -5,6 +5,8 @@
 #include "cmd/bench_work.h"
 #include "cmd/pattern.h"
 
+#define STAMP_BYTES ((uint64_t)8)
+
 uint8_t *bench_buffer(const struct channel *channel, uint64_t size)
 {
 	uint8_t *buffer = malloc(size);
@@ -22,6 +24,45 @@ int bench_check(const struct channel *channel, uint64_t seed, uint64_t offset, c
 	complain(channel->common, "the byte at offset %llu is not what was sent",
 		 (unsigned long long)(offset + fine));
 	return -1;
+}
+
+/* The first stamp at or behind the offset, counting one that the offset stands in. */
+static uint64_t stamp_at(uint64_t offset)
+{
+	uint64_t within = offset % BENCH_STAMP_BYTES;
+	return within < STAMP_BYTES ? offset : offset - within + BENCH_STAMP_BYTES;
+}
+
+/* What of it lies in [at, end). */
+static size_t stamp_bytes(uint64_t at, uint64_t end)
+{
+	uint64_t left = STAMP_BYTES - at % BENCH_STAMP_BYTES;
+	return left < end - at ? left : end - at;
+}
+
+void bench_fill(const struct bench_plan *plan, uint64_t seed, uint64_t offset, uint8_t *data,
+		uint64_t length)
+{
+	uint64_t end = offset + length;
+	if (!plan->stamped) {
+		pattern_fill(seed, offset, data, length);
+		return;
+	}
+	for (uint64_t at = stamp_at(offset); at < end; at = stamp_at(at + STAMP_BYTES))
+		pattern_fill(seed, at, data + (at - offset), stamp_bytes(at, end));
+}
+
+int bench_check_part(const struct channel *channel, const struct bench_plan *plan, uint64_t seed,
+		     uint64_t offset, const uint8_t *data, size_t length)
+{
+	uint64_t end = offset + length;
+	if (!plan->stamped)
+		return bench_check(channel, seed, offset, data, length);
+	for (uint64_t at = stamp_at(offset); at < end; at = stamp_at(at + STAMP_BYTES)) {
+		if (bench_check(channel, seed, at, data + (at - offset), stamp_bytes(at, end)) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 uint64_t bench_mark(uint64_t seed, uint64_t offset)

@@ -25,49 +25,47 @@ static struct kernel_socket_settings kernel_settings(const struct common *common
 	};
 }
 
-static int channel_set_up(struct channel *channel, const struct common *common,
-			  const struct channel_settings *settings)
+static struct channel channel_closed(const struct common *common,
+				     const struct channel_settings *settings)
 {
-	*channel = (struct channel){
+	return (struct channel){
 		.common = common,
 		.kind = settings->kind,
 		.fd = -1,
 	};
-	channel->inbox = malloc(CHANNEL_INBOX_BYTES);
-	if (channel->inbox == NULL) {
-		complain(common, "out of memory");
+}
+
+/* 0 when something was opened. */
+static int channel_opened(struct channel *channel, const struct channel_settings *settings)
+{
+	struct hawser_info info;
+	if (channel->handle != NULL)
+		channel->fd = hawser_fd(channel->handle);
+	if (channel->fd < 0)
 		return -1;
-	}
+	if (!settings->streams)
+		channel->messages = channel_info(channel, &info) && info.messages != 0;
 	return 0;
 }
 
-/* What was opened, or -1 and nothing left behind. */
-static int channel_opened(struct channel *channel)
+static int make_inbox(struct channel *channel)
 {
-	if (channel->handle != NULL)
-		channel->fd = hawser_fd(channel->handle);
-	if (channel->fd >= 0) {
-		struct hawser_info info;
-		channel->messages = channel_info(channel, &info) && info.messages != 0;
-		return 0;
-	}
-	free(channel->inbox);
-	channel->inbox = NULL;
-	return -1;
+	if (channel->inbox == NULL)
+		channel->inbox = malloc(CHANNEL_INBOX_BYTES);
+	return channel->inbox != NULL ? 0 : -1;
 }
 
 int channel_dial(struct channel *channel, const struct common *common,
 		 const struct channel_settings *settings, const char *address)
 {
-	if (channel_set_up(channel, common, settings) < 0)
-		return -1;
+	*channel = channel_closed(common, settings);
 	if (settings->kind != CHANNEL_HAWSER) {
 		char why[WHY_BYTES] = "";
 		struct kernel_socket_settings kernel = kernel_settings(common, settings);
 		channel->fd = kernel_socket_dial(&kernel, address, why, sizeof why);
 		if (channel->fd < 0)
 			complain(common, "%s", why);
-		return channel_opened(channel);
+		return channel_opened(channel, settings);
 	}
 	if (settings->descriptor)
 		channel->fd = hawser_dial(address, common->options);
@@ -75,7 +73,7 @@ int channel_dial(struct channel *channel, const struct common *common,
 		channel->handle = hawser_open(address, common->options);
 	if (channel->fd < 0 && channel->handle == NULL)
 		complain_reason(common, -1, "cannot connect");
-	return channel_opened(channel);
+	return channel_opened(channel, settings);
 }
 
 int channel_listen(const struct common *common, const struct channel_settings *settings,
@@ -98,15 +96,14 @@ int channel_listen(const struct common *common, const struct channel_settings *s
 int channel_accept(struct channel *channel, const struct common *common,
 		   const struct channel_settings *settings, int listening_fd)
 {
-	if (channel_set_up(channel, common, settings) < 0)
-		return -1;
+	*channel = channel_closed(common, settings);
 	if (settings->kind == CHANNEL_HAWSER && !settings->descriptor)
 		channel->handle = hawser_accept(listening_fd);
 	else
 		channel->fd = accept4(listening_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (channel->fd < 0 && channel->handle == NULL)
 		complain_reason(common, -1, "accepting");
-	return channel_opened(channel);
+	return channel_opened(channel, settings);
 }
 
 void channel_tell_listening(const struct common *common, const struct channel_settings *settings,
@@ -159,16 +156,17 @@ int channel_send(struct channel *channel, const void *data, size_t length)
 	return length > 0 ? send_all(channel, data, length, 0) : 0;
 }
 
-/* The one place where bytes come in. flags as hawser_recv. */
+/* The one place where bytes come in. *flags gets what hawser_recv says. */
 static ssize_t receive(struct channel *channel, void *data, size_t size, int *flags)
 {
 	for (;;) {
 		ssize_t got;
+		*flags = channel->spin ? HAWSER_DONTWAIT : 0;
 		if (channel->handle != NULL)
 			got = hawser_recv(channel->handle, data, size, flags);
 		else
-			got = recv(channel->fd, data, size, 0);
-		if (got >= 0 || errno != EINTR)
+			got = recv(channel->fd, data, size, channel->spin ? MSG_DONTWAIT : 0);
+		if (got >= 0 || (errno != EINTR && !(channel->spin && errno == EAGAIN)))
 			return got;
 	}
 }
@@ -186,22 +184,31 @@ ssize_t channel_recv(struct channel *channel, void *data, size_t size)
 {
 	if (channel->inbox_at < channel->inbox_end)
 		return (ssize_t)take_inbox(channel, data, size);
-	return receive(channel, data, size, NULL);
+	int flags;
+	return receive(channel, data, size, &flags);
 }
 
-void channel_unread(struct channel *channel, const void *data, size_t length)
+int channel_unread(struct channel *channel, const void *data, size_t length)
 {
 	assert(channel->inbox_at == channel->inbox_end && length <= CHANNEL_INBOX_BYTES);
+	if (make_inbox(channel) < 0) {
+		complain(channel->common, "out of memory");
+		return -1;
+	}
 	memcpy(channel->inbox, data, length);
 	channel->inbox_at = 0;
 	channel->inbox_end = length;
+	return 0;
 }
 
 /* Reads ahead, so that small messages do not cost a system call each. */
 static ssize_t recv_ahead(struct channel *channel, void *data, size_t size)
 {
 	if (channel->inbox_at == channel->inbox_end && size < CHANNEL_INBOX_BYTES / 4) {
-		ssize_t got = receive(channel, channel->inbox, CHANNEL_INBOX_BYTES, NULL);
+		int flags;
+		if (make_inbox(channel) < 0)
+			return -1;
+		ssize_t got = receive(channel, channel->inbox, CHANNEL_INBOX_BYTES, &flags);
 		if (got <= 0)
 			return got;
 		channel->inbox_at = 0;
@@ -286,7 +293,7 @@ ssize_t channel_recv_part(struct channel *channel, void *data, size_t size, bool
 	*ended = false;
 	if (is_kernel(channel))
 		return kernel_recv_part(channel, data, size, ended);
-	int flags = 0;
+	int flags;
 	ssize_t got = receive(channel, data, size, &flags);
 	*ended = channel->handle != NULL ? (flags & HAWSER_END) != 0 : got > 0;
 	return got;

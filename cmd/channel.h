@@ -25,6 +25,7 @@ enum channel_kind { CHANNEL_HAWSER, CHANNEL_TCP, CHANNEL_MPTCP };
 struct channel_settings {
 	enum channel_kind kind;
 	bool descriptor;        /* hawser: through a descriptor, not a handle */
+	bool streams;           /* known to be: nobody asks whether it has messages */
 	const char *congestion; /* TCP, MPTCP; NULL: the host's default */
 };
 
@@ -32,10 +33,11 @@ struct channel {
 	const struct common *common;
 	enum channel_kind kind;
 	bool messages;    /* hawser: as the session is; kernel sockets: the caller's to set */
+	bool spin;        /* the caller's to set: receiving asks again and again, and never sleeps */
 	hawser_t *handle; /* or NULL: fd is read and written itself */
 	int fd;           /* that the hawser functions or the socket calls take */
 
-	/* Bytes [inbox_at, inbox_end) came in and were not yet taken. */
+	/* Bytes [inbox_at, inbox_end) came in and were not yet taken. NULL until wanted. */
 	uint8_t *inbox;
 	size_t inbox_at, inbox_end;
 	uint64_t message_left; /* kernel sockets: of the message being received */
@@ -58,8 +60,8 @@ void channel_tell_listening(const struct common *common, const struct channel_se
 int channel_send(struct channel *channel, const void *data, size_t length);
 ssize_t channel_recv(struct channel *channel, void *data, size_t size);
 /* The next recv gives these bytes first: at most CHANNEL_INBOX_BYTES, and nothing may wait already.
- */
-void channel_unread(struct channel *channel, const void *data, size_t length);
+ * -1 after an error message. */
+int channel_unread(struct channel *channel, const void *data, size_t length);
 
 /*
  * Messages. send: the part [offset, offset + length) of a message of total bytes, in order. recv: a

@@ -18,8 +18,7 @@ static unsigned step_of(uint64_t ns)
 	return step < HISTOGRAM_STEPS ? step : HISTOGRAM_STEPS - 1;
 }
 
-/* The longest time that falls into the step. */
-static uint64_t step_ns(unsigned step)
+uint64_t histogram_step_ns(unsigned step)
 {
 	if (step < 64)
 		return step;
@@ -45,7 +44,7 @@ uint64_t histogram_quantile_ns(const struct histogram *histogram, double part)
 	for (unsigned i = 0; i < HISTOGRAM_STEPS; i++) {
 		seen += histogram->counts[i];
 		if (seen > 0 && (double)seen >= wanted)
-			return step_ns(i) < histogram->most_ns ? step_ns(i) : histogram->most_ns;
+			return histogram_step_ns(i) < histogram->most_ns ? histogram_step_ns(i) : histogram->most_ns;
 	}
 	return histogram->most_ns;
 }

@@ -23,6 +23,9 @@ struct histogram {
 void histogram_init(struct histogram *histogram);
 void histogram_add(struct histogram *histogram, uint64_t ns);
 
+/* The longest time that falls into the step. */
+uint64_t histogram_step_ns(unsigned step);
+
 /* The time that `part` (0..1) of all stay at or below; 0 when there are none. */
 uint64_t histogram_quantile_ns(const struct histogram *histogram, double part);
 
