@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Sourced: the table of what dependability costs beside TCP and MPTCP. One function for each pair of hosts
+# that is wanted; a row is one comparison of figures that its rounds brought.
+
+# rounds N PREFIX WHO... -- OPTION...: every contender once in each round; values[PREFIX WHO.FIGURE].
+rounds()
+{
+	local times=$1 prefix=$2 who whos=() one name figure figures
+	shift 2
+	while [ "$1" != -- ]; do whos+=("$1"); shift; done
+	shift
+	rounds_done=$times
+	for one in $(seq "$times"); do
+		for who in "${whos[@]}"; do
+			[ -n "$has_mptcp" ] || [ "$who" != mptcp ] || continue
+			measure "$who" "$@"
+			figures=$(jq -rs --argjson clients "$reports" -f "$here/bench/run.jq" < "$LAB_DIR/run" 2> /dev/null)
+			[ "${figures:-lost}" != lost ] || echo "$who $*: $(tail -n 1 "$LAB_DIR/errors")" >&2
+			while read -r name figure; do
+				values[$prefix$who.$name]="${values[$prefix$who.$name]:-} $figure"
+			done < <(in_every_list "$prefix$who" "$one" "${figures:-lost}")
+		done
+	done
+}
+
+# The lines of FIGURES; of a run that was lost, a mark for each figure that others of its kind have.
+in_every_list()
+{
+	local name
+	[ "$3" = lost ] || { echo "$3"; return; }
+	for name in goodput_mbps gap_ms cpu_s_per_gb p50_us p99_us p50_ms p99_ms per_s requests client_cpu_us \
+		idle_kib idle_paths sampled_paths small_per_ms; do
+		echo "$name lost"
+	done
+}
+
+# row NAME WORK UNIT FIGURE TCP MPTCP HAWSER AGAINST WORDS OPERATOR LIMIT: the medians of the three contenders'
+# FIGURE; what is judged is the median of HAWSER's divided, round by round, by AGAINST's, or its own where
+# AGAINST is "-". OPERATOR with ! behind it: in every run. "-": nothing is judged.
+row()
+{
+	local name=$1 work=$2 unit=$3 figure=$4 operator=${10} limit=${11} part verdict='' wish='' judged
+	row_wanted "$name" || return 0
+	if [ "$8" = - ]; then
+		values[judged]=${values[$7.$figure]:-}
+	else
+		ratios judged "$7.$figure" "$8.$figure"
+	fi
+	part=$(median judged)
+	if [ "$operator" != - ]; then
+		wish="${operator%!} $limit"
+		judged=$part
+		[ "$operator" != '>=!' ] || judged=$(spread judged) judged=${judged%%..*}
+		[ "$operator" != '<=!' ] || judged=$(worst judged)
+		verdict=$(verdict "$judged" "${operator%!}" "$limit" "$7" "$8")
+	fi
+	print_row "$name" "$work" "$unit" "$(median "$5.$figure")" "$(median "$6.$figure")" \
+		"$(median "$7.$figure")" "$part" "$(spread judged)" "$9" "$wish" "$verdict"
+}
+
+# verdict FIGURE OPERATOR LIMIT HAWSER AGAINST
+verdict()
+{
+	case $4 in lent-*) [ -n "$has_lent" ] || { echo 'short (not built)'; return; } ;; esac
+	case $5 in *mptcp*) [ -n "$has_mptcp" ] || { echo 'no MPTCP here: not judged'; return; } ;; esac
+	case ${values[judged]} in *lost*) echo short; return ;; esac
+	if is "$1" "$2" "$3"; then echo pass; else echo short; fi
+}
+
+print_head()
+{
+	[ -n "$json" ] || printf '\n%-16s %-48s %8s %8s %8s  %-28s %-9s %s\n' row work TCP MPTCP hawser \
+		'ratio or figure (spread)' target ''
+}
+
+# print_row NAME WORK UNIT TCP MPTCP HAWSER PART SPREAD WORDS WISH VERDICT
+print_row()
+{
+	if [ -n "$json" ]; then
+		jq -nc --arg name "$1" --arg work "$2" --arg unit "$3" --arg tcp "$4" --arg mptcp "$5" --arg hawser "$6" \
+			--arg judged "$7" --arg values "${values[judged]}" --arg compared "$9" --arg target "${10}" \
+			--arg verdict "${11}" --arg congestion "$congestion" --argjson rounds "$rounds_done" \
+			'{$name, $work, $unit, tcp: ($tcp | tonumber? // null), mptcp: ($mptcp | tonumber? // null),
+			  hawser: ($hawser | tonumber? // null), judged: ($judged | tonumber? // null),
+			  values: ($values | split(" ") | map(select(. != "") | tonumber? // null)),
+			  $compared, $target, $verdict, $congestion, $rounds}'
+		return
+	fi
+	printf '%-16s %-48s %8s %8s %8s  %-28s %-9s %s\n' "$1" "$2, $3" "$(short_number "$4")" \
+		"$(short_number "$5")" "$(short_number "$6")" \
+		"$(short_number "$7") ${9:+$9 }($(short_spread "$8"))" "${10}" "${11}"
+}
+
+short_number()
+{
+	awk -v v="$1" 'BEGIN { if (v == "-") print v; else if (v >= 100) printf "%.0f", v; else printf "%.3g", v }'
+}
+
+short_spread()
+{
+	local rest=${1#*..}
+	echo "$(short_number "${1%%..*}")..$(short_number "${rest%% *}")$(case $rest in *\ *) echo " ${rest#* }" ;; esac)"
+}
+
+# --- Rows ---
+
+# stream OPTION... for runs without a rate, and for those with one.
+unshaped=(-t "$fast_s" --warm-up "$fast_warm_up" --check stamps)
+shaped=(-t "$stream_s" --warm-up "$stream_warm_up")
+
+bench_one()
+{
+	group_wanted one || return 0
+	hosts -
+	# shellcheck disable=SC2086
+	rounds "$fast_rounds" '' tcp mptcp converge ${has_lent:+lent-converge} fd-converge -- "${unshaped[@]}"
+	row one-send 'one unshaped veth, send' Mb/s goodput_mbps tcp mptcp converge tcp 'of TCP' '>=' 0.75
+	row one-lent 'the same, buffers lent' Mb/s goodput_mbps tcp mptcp lent-converge tcp 'of TCP' '>=' 0.85
+	row one-descriptor 'the same, descriptor' Mb/s goodput_mbps tcp mptcp fd-converge tcp 'of TCP' '>=' 0.35
+	row one-cpu 'one unshaped veth, CPU of both ends' s/GB cpu_s_per_gb tcp mptcp converge tcp 'of TCP' '<=' 1.3
+	lab_down
+}
+
+bench_two()
+{
+	group_wanted two || return 0
+	hosts - -
+	rounds "$fast_rounds" '' tcp1 mptcp stripe converge -- "${unshaped[@]}"
+	row two 'two unshaped veth, stripe' Mb/s goodput_mbps tcp1 mptcp stripe mptcp 'of MPTCP' '>=!' 1.0
+	row two-converge 'the same, converge' Mb/s goodput_mbps tcp1 mptcp converge mptcp 'of MPTCP' '>=!' 1.0
+	row two-gap 'the same, stripe, longest gap' ms gap_ms tcp1 mptcp stripe - '' '<=!' 100
+	lab_down
+}
+
+# share NAME WORK WHO LIMIT: of what plain TCP moves over all networks at once.
+share()
+{
+	local operator='>='
+	[ "$4" != - ] || operator=-
+	row "$1" "$2" Mb/s goodput_mbps tcp mptcp "$3" tcp "of TCP's sum" $operator "$4"
+}
+
+bench_gigabit()
+{
+	if group_wanted 2x1g; then
+		hosts 1gbit 1gbit
+		rounds "$shaped_rounds" '' tcp mptcp stripe converge fd-stripe -- "${shaped[@]}"
+		share 2x1g '2 x 1 Gb/s, stripe' stripe 0.99
+		share 2x1g-converge 'the same, converge' converge 0.97
+		share 2x1g-descriptor 'the same, descriptor, stripe' fd-stripe 0.99
+		lab_down
+	fi
+	group_wanted 3x1g || return 0
+	hosts 1gbit 1gbit 1gbit
+	rounds "$shaped_rounds" '' tcp mptcp stripe converge -- "${shaped[@]}"
+	share 3x1g '3 x 1 Gb/s, stripe' stripe 0.99
+	share 3x1g-converge 'the same, converge' converge 0.97
+	lab_down
+}
+
+# sum NAME WORK LIMIT NETWORK...: stripe is judged; converge told, unless it should be quick.
+sum()
+{
+	local name=$1 work=$2 limit=$3
+	shift 3
+	group_wanted "$name" || return 0
+	hosts "$@"
+	# shellcheck disable=SC2086
+	rounds "$shaped_rounds" '' tcp mptcp stripe ${quick:-converge} -- "${shaped[@]}"
+	share "$name" "$work" stripe "$limit"
+	[ -n "$quick" ] || share "$name-converge" 'the same, converge' converge -
+}
+
+bench_sums()
+{
+	sum 2x100m '2 x 100 Mb/s, stripe' 0.993 100mbit 100mbit
+	lab_down
+	sum 100+20 '100 + 20 Mb/s at 10 + 40 ms, stripe' 0.98 '100mbit 10' '20mbit 40'
+	lab_down
+	sum 100+50+20 '100 + 50 + 20 Mb/s, stripe' 0.97 100mbit 50mbit 20mbit
+	lab_down
+}
+
+bench_lossy()
+{
+	local work='50 + 50 Mb/s at 10 ms, one loses 1 %'
+	sum lossy-cubic "$work, stripe, cubic" 0.98 '50mbit 10' '50mbit 10 1'
+	! group_wanted lossy-cubic || row lossy-chosen "the same, hawser's own choice" Mb/s goodput_mbps tcp mptcp \
+		stripe mptcp 'of MPTCP' '>=' 1.6
+	lab_down
+	if ! grep -qw bbr /proc/sys/net/ipv4/tcp_available_congestion_control; then
+		! group_wanted lossy-bbr || say 'lossy-bbr: this kernel has no bbr: not measured, not judged.'
+		return
+	fi
+	congestion=bbr
+	sum lossy-bbr "$work, stripe, bbr" 0.98 '50mbit 10' '50mbit 10 1'
+	congestion=cubic
+	lab_down
+}
+
+# The rates of the two networks change places every 2 s, until the process is ended.
+swap_rates()
+{
+	local fast=1 slow=2
+	while true; do
+		lab_control $fast rate 100mbit
+		lab_control $slow rate 20mbit
+		sleep 2
+		fast=$slow slow=$((3 - fast))
+	done > /dev/null
+}
+
+bench_swap()
+{
+	local swapping
+	group_wanted swap || return 0
+	hosts '100mbit 10 0 --queue-bytes 250000' '20mbit 10 0 --queue-bytes 250000'
+	swap_rates &
+	swapping=$!
+	# shellcheck disable=SC2086
+	rounds "$swap_rounds" '' tcp mptcp stripe ${quick:-converge} -- -t "$swap_s" --warm-up 1
+	kill $swapping
+	wait $swapping 2> /dev/null
+	share swap '100 <-> 20 Mb/s change every 2 s, 10 ms, stripe' stripe 0.92
+	[ -n "$quick" ] || share swap-converge 'the same, converge' converge -
+	lab_down
+}
+
+bench_rr()
+{
+	local bytes name
+	group_wanted rr || return 0
+	hosts -
+	for bytes in 1 1024; do
+		name=rr-${bytes/1024/1k} words="request-reply ${bytes/1024/1 K}B"
+		group_wanted "$name" || continue
+		rounds "$fast_rounds" "$bytes:" tcp mptcp converge fd-converge -- \
+			-t "$rr_s" --work rr --request-bytes $bytes
+		row "$name" "$words, handle, median" us p50_us $bytes:tcp $bytes:mptcp $bytes:converge \
+			$bytes:tcp 'of TCP' '<=' 1.15
+		row "$name-p99" 'the same, p99' us p99_us $bytes:tcp $bytes:mptcp $bytes:converge $bytes:tcp \
+			'of TCP' '<=' 1.3
+		row "$name-descriptor" 'the same, descriptor, median' us p50_us $bytes:tcp $bytes:mptcp \
+			$bytes:fd-converge $bytes:tcp 'of TCP' '<=' 2.5
+	done
+	if group_wanted rr-spin; then
+		rounds "$fast_rounds" spin: tcp mptcp converge fd-converge -- -t "$rr_s" --work rr --request-bytes 1 --spin
+		row rr-spin 'request-reply 1 B, both spin, handle, median' us p50_us spin:tcp spin:mptcp \
+			spin:converge spin:tcp 'of TCP' '<=' 1.15
+		row rr-spin-p99 'the same, p99' us p99_us spin:tcp spin:mptcp spin:converge spin:tcp 'of TCP' '<=' 1.3
+		row rr-spin-descriptor 'the same, descriptor, median' us p50_us spin:tcp spin:mptcp \
+			spin:fd-converge spin:tcp 'of TCP' '<=' 1.5
+	fi
+	lab_down
+}
+
+# tail NAME WORK LIMIT TCP-WHO NETWORK...: several clients at once, so that many messages come in little time.
+tail_latency()
+{
+	local name=$1 work=$2 limit=$3 tcp=$4
+	shift 4
+	group_wanted "$name" || return 0
+	hosts "$@"
+	clients=$tail_clients
+	rounds "$tail_rounds" '' "$tcp" mptcp duplicate converge -- --work rr --rate 200 -t "$tail_s"
+	clients=1
+	row "$name-duplicate" "$work, duplicate, p99" ms p99_ms "$tcp" mptcp duplicate - '' '<=' "$limit"
+	row "$name-converge" 'the same, converge, p99' ms p99_ms "$tcp" mptcp converge - '' '<=' "$limit"
+	row "$name-requests" 'the same, messages of a run' '' requests "$tcp" mptcp converge - '' - ''
+	lab_down
+}
+
+bench_tail()
+{
+	tail_latency tail '1 KB 200/s at 10 ms, one loses 1 % (TCP: clean)' 22 tcp1 '200mbit 10' '200mbit 10 1'
+	tail_latency tail2 '1 KB 200/s at 10 ms, both lose 1 %' 30 tcp1 '200mbit 10 1' '200mbit 10 1'
+}
+
+bench_sessions()
+{
+	group_wanted sessions || return 0
+	hosts - -
+	rounds "$fast_rounds" '' tcp1 mptcp converge fd-converge -- -t "$fast_s" --work sessions
+	row sessions 'opened, a byte each way, closed; two paths' '/s' per_s tcp1 mptcp converge tcp1 'of TCP' '>=' 0.4
+	row sessions-descriptor 'the same, descriptor' '/s' per_s tcp1 mptcp fd-converge tcp1 'of TCP' - ''
+	row sessions-paths 'paths a session had by its end' '' sampled_paths tcp1 mptcp converge - '' - ''
+	lab_down
+}
+
+bench_idle()
+{
+	group_wanted idle || return 0
+	hosts - -
+	rounds "$idle_rounds" 10: tcp1 mptcp converge -- -t "$rr_s" --work rr --request-bytes 1 --idle 10
+	rounds "$idle_rounds" 5000: tcp1 mptcp converge -- -t "$rr_s" --work rr --request-bytes 1 --idle 5000
+	row idle-memory '5,000 idle sessions, two paths: memory of each' KiB idle_kib 5000:tcp1 5000:mptcp \
+		5000:converge - '' '<=' 4
+	row idle-paths 'the same, paths of each' '' idle_paths 5000:tcp1 5000:mptcp 5000:converge - '' - ''
+	row idle-event 'request-reply 1 B beside 5,000 idle, median' us p50_us 5000:tcp1 5000:mptcp 5000:converge \
+		10:converge 'of 10 idle' '<=' 1.1
+	row idle-cpu 'the same, CPU of the client for each' us client_cpu_us 5000:tcp1 5000:mptcp 5000:converge \
+		10:converge 'of 10 idle' '<=' 1.1
+	lab_down
+}
+
+bench_small()
+{
+	group_wanted small || return 0
+	hosts -
+	rounds "$fast_rounds" '' tcp mptcp converge fd-converge -- -t "$fast_s" --warm-up "$fast_warm_up" --size 100
+	rounds "$fast_rounds" rr: tcp mptcp converge -- -t "$rr_s" --work rr --request-bytes 100
+	row small '100 B sends, no delay, messages' 'k/s' small_per_ms tcp mptcp converge tcp 'of TCP' '>=' 1.5
+	row small-descriptor 'the same, descriptor' 'k/s' small_per_ms tcp mptcp fd-converge tcp 'of TCP' - ''
+	row small-idle 'request-reply 100 B, median' us p50_us rr:tcp rr:mptcp rr:converge rr:tcp 'of TCP' '<=' 1.15
+	lab_down
+}
+
+bench_table()
+{
+	print_head
+	bench_one
+	bench_two
+	bench_gigabit
+	bench_sums
+	bench_lossy
+	bench_swap
+	bench_rr
+	bench_tail
+	bench_sessions
+	bench_idle
+	bench_small
+}
