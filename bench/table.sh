@@ -70,7 +70,7 @@ verdict()
 
 print_head()
 {
-	[ -n "$json" ] || printf '\n%-16s %-48s %8s %8s %8s  %-28s %-9s %s\n' row work TCP MPTCP hawser \
+	[ -n "$json" ] || printf '\n%-18s %-52s %8s %8s %8s  %-34s %-9s %s\n' row work TCP MPTCP hawser \
 		'ratio or figure (spread)' target ''
 }
 
@@ -87,7 +87,7 @@ print_row()
 			  $compared, $target, $verdict, $congestion, $rounds}'
 		return
 	fi
-	printf '%-16s %-48s %8s %8s %8s  %-28s %-9s %s\n' "$1" "$2, $3" "$(short_number "$4")" \
+	printf '%-18s %-52s %8s %8s %8s  %-34s %-9s %s\n' "$1" "$2${3:+, $3}" "$(short_number "$4")" \
 		"$(short_number "$5")" "$(short_number "$6")" \
 		"$(short_number "$7") ${9:+$9 }($(short_spread "$8"))" "${10}" "${11}"
 }
@@ -97,17 +97,22 @@ short_number()
 	awk -v v="$1" 'BEGIN { if (v == "-") print v; else if (v >= 100) printf "%.0f", v; else printf "%.3g", v }'
 }
 
+# A single run has no spread.
 short_spread()
 {
+	[ "$rounds_done" -gt 1 ] || { echo 'one run'; return; }
 	local rest=${1#*..}
 	echo "$(short_number "${1%%..*}")..$(short_number "${rest%% *}")$(case $rest in *\ *) echo " ${rest#* }" ;; esac)"
 }
 
 # --- Rows ---
 
-# stream OPTION... for runs without a rate, and for those with one.
+# Of streams: networks without a rate, of 1 Gb/s, slower ones. Of the last converge is told too, if there is time.
 unshaped=(-t "$fast_s" --warm-up "$fast_warm_up" --check stamps)
-shaped=(-t "$stream_s" --warm-up "$stream_warm_up")
+gigabit=(-t "$gigabit_s" --warm-up "$gigabit_warm_up")
+slow=(-t "$slow_s" --warm-up "$slow_warm_up")
+also=() idle_also=()
+[ -n "$quick" ] || also=(converge) idle_also=(mptcp)
 
 bench_one()
 {
@@ -145,7 +150,7 @@ bench_gigabit()
 {
 	if group_wanted 2x1g; then
 		hosts 1gbit 1gbit
-		rounds "$shaped_rounds" '' tcp mptcp stripe converge fd-stripe -- "${shaped[@]}"
+		rounds "$gigabit_rounds" '' tcp mptcp stripe converge fd-stripe -- "${gigabit[@]}"
 		share 2x1g '2 x 1 Gb/s, stripe' stripe 0.99
 		share 2x1g-converge 'the same, converge' converge 0.97
 		share 2x1g-descriptor 'the same, descriptor, stripe' fd-stripe 0.99
@@ -153,7 +158,7 @@ bench_gigabit()
 	fi
 	group_wanted 3x1g || return 0
 	hosts 1gbit 1gbit 1gbit
-	rounds "$shaped_rounds" '' tcp mptcp stripe converge -- "${shaped[@]}"
+	rounds "$gigabit_rounds" '' tcp mptcp stripe converge -- "${gigabit[@]}"
 	share 3x1g '3 x 1 Gb/s, stripe' stripe 0.99
 	share 3x1g-converge 'the same, converge' converge 0.97
 	lab_down
@@ -166,8 +171,7 @@ sum()
 	shift 3
 	group_wanted "$name" || return 0
 	hosts "$@"
-	# shellcheck disable=SC2086
-	rounds "$shaped_rounds" '' tcp mptcp stripe ${quick:-converge} -- "${shaped[@]}"
+	rounds "$slow_rounds" '' tcp mptcp stripe "${also[@]}" -- "${slow[@]}"
 	share "$name" "$work" stripe "$limit"
 	[ -n "$quick" ] || share "$name-converge" 'the same, converge' converge -
 }
@@ -184,7 +188,7 @@ bench_sums()
 
 bench_lossy()
 {
-	local work='50 + 50 Mb/s at 10 ms, one loses 1 %'
+	local work='50 + 50 Mb/s, 10 ms, one loses 1 %'
 	sum lossy-cubic "$work, stripe, cubic" 0.98 '50mbit 10' '50mbit 10 1'
 	! group_wanted lossy-cubic || row lossy-chosen "the same, hawser's own choice" Mb/s goodput_mbps tcp mptcp \
 		stripe mptcp 'of MPTCP' '>=' 1.6
@@ -218,11 +222,10 @@ bench_swap()
 	hosts '100mbit 10 0 --queue-bytes 250000' '20mbit 10 0 --queue-bytes 250000'
 	swap_rates &
 	swapping=$!
-	# shellcheck disable=SC2086
-	rounds "$swap_rounds" '' tcp mptcp stripe ${quick:-converge} -- -t "$swap_s" --warm-up 1
+	rounds "$swap_rounds" '' tcp mptcp stripe "${also[@]}" -- -t "$swap_s" --warm-up 1
 	kill $swapping
 	wait $swapping 2> /dev/null
-	share swap '100 <-> 20 Mb/s change every 2 s, 10 ms, stripe' stripe 0.92
+	share swap '100 <-> 20 Mb/s every 2 s, 10 ms, stripe' stripe 0.92
 	[ -n "$quick" ] || share swap-converge 'the same, converge' converge -
 	lab_down
 }
@@ -244,9 +247,9 @@ bench_rr()
 		row "$name-descriptor" 'the same, descriptor, median' us p50_us $bytes:tcp $bytes:mptcp \
 			$bytes:fd-converge $bytes:tcp 'of TCP' '<=' 2.5
 	done
-	if group_wanted rr-spin; then
+	if group_wanted rr-spin && [ -z "$quick" ]; then
 		rounds "$fast_rounds" spin: tcp mptcp converge fd-converge -- -t "$rr_s" --work rr --request-bytes 1 --spin
-		row rr-spin 'request-reply 1 B, both spin, handle, median' us p50_us spin:tcp spin:mptcp \
+		row rr-spin 'request-reply 1 B, both spin, median' us p50_us spin:tcp spin:mptcp \
 			spin:converge spin:tcp 'of TCP' '<=' 1.15
 		row rr-spin-p99 'the same, p99' us p99_us spin:tcp spin:mptcp spin:converge spin:tcp 'of TCP' '<=' 1.3
 		row rr-spin-descriptor 'the same, descriptor, median' us p50_us spin:tcp spin:mptcp \
@@ -273,8 +276,8 @@ tail_latency()
 
 bench_tail()
 {
-	tail_latency tail '1 KB 200/s at 10 ms, one loses 1 % (TCP: clean)' 22 tcp1 '200mbit 10' '200mbit 10 1'
-	tail_latency tail2 '1 KB 200/s at 10 ms, both lose 1 %' 30 tcp1 '200mbit 10 1' '200mbit 10 1'
+	tail_latency tail '1 KB 200/s, 10 ms, one of 2 loses 1 %' 22 tcp1 '200mbit 10' '200mbit 10 1'
+	tail_latency tail2 '1 KB 200/s, 10 ms, both lose 1 %' 30 tcp1 '200mbit 10 1' '200mbit 10 1'
 }
 
 bench_sessions()
@@ -282,7 +285,7 @@ bench_sessions()
 	group_wanted sessions || return 0
 	hosts - -
 	rounds "$fast_rounds" '' tcp1 mptcp converge fd-converge -- -t "$fast_s" --work sessions
-	row sessions 'opened, a byte each way, closed; two paths' '/s' per_s tcp1 mptcp converge tcp1 'of TCP' '>=' 0.4
+	row sessions 'opened, a byte each way, closed' '/s' per_s tcp1 mptcp converge tcp1 'of TCP' '>=' 0.4
 	row sessions-descriptor 'the same, descriptor' '/s' per_s tcp1 mptcp fd-converge tcp1 'of TCP' - ''
 	row sessions-paths 'paths a session had by its end' '' sampled_paths tcp1 mptcp converge - '' - ''
 	lab_down
@@ -292,9 +295,9 @@ bench_idle()
 {
 	group_wanted idle || return 0
 	hosts - -
-	rounds "$idle_rounds" 10: tcp1 mptcp converge -- -t "$rr_s" --work rr --request-bytes 1 --idle 10
-	rounds "$idle_rounds" 5000: tcp1 mptcp converge -- -t "$rr_s" --work rr --request-bytes 1 --idle 5000
-	row idle-memory '5,000 idle sessions, two paths: memory of each' KiB idle_kib 5000:tcp1 5000:mptcp \
+	rounds "$idle_rounds" 10: tcp1 "${idle_also[@]}" converge -- -t "$rr_s" --work rr --request-bytes 1 --idle 10
+	rounds "$idle_rounds" 5000: tcp1 "${idle_also[@]}" converge -- -t "$rr_s" --work rr --request-bytes 1 --idle 5000
+	row idle-memory '5,000 idle sessions, memory of each' KiB idle_kib 5000:tcp1 5000:mptcp \
 		5000:converge - '' '<=' 4
 	row idle-paths 'the same, paths of each' '' idle_paths 5000:tcp1 5000:mptcp 5000:converge - '' - ''
 	row idle-event 'request-reply 1 B beside 5,000 idle, median' us p50_us 5000:tcp1 5000:mptcp 5000:converge \
