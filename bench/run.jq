@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The figures of one run, one a line, from the reports of its clients: jq -s --argjson clients N.
-# A figure that the run has not is left out; "lost" is all that is told of a run that failed.
+# A figure that the run has not is left out; "lost" is all that is told of a run that failed, or that was to be
+# MPTCP and was plain TCP.
 
 def total(f): map(f // 0) | add;
 
@@ -33,7 +34,7 @@ def of_idle:
 	"idle_kib \([.[] | .client.idle, .server.idle | .memory_bytes / .sessions] | max / 1024)",
 	"idle_paths \(.[0].client.idle | .paths / .sessions)";
 
-if length < $clients or any(.[]; .intact | not) then "lost"
+if length < $clients or any(.[]; (.intact | not) or .client.fell_back_to_tcp) then "lost"
 else
 	(if (received_bytes > 0 and .[0].goodput_bits_per_s != null) then of_stream else empty end),
 	(if (.[0].client.latency.requests // 0) > 0 then of_requests else empty end),

@@ -6,12 +6,12 @@
 # rounds N PREFIX WHO... -- OPTION...: every contender once in each round; values[PREFIX WHO.FIGURE].
 rounds()
 {
-	local times=$1 prefix=$2 who whos=() one name figure figures
+	local times=$1 prefix=$2 who whos=() name figure figures
 	shift 2
 	while [ "$1" != -- ]; do whos+=("$1"); shift; done
 	shift
 	rounds_done=$times
-	for one in $(seq "$times"); do
+	for _ in $(seq "$times"); do
 		for who in "${whos[@]}"; do
 			[ -n "$has_mptcp" ] || [ "$who" != mptcp ] || continue
 			measure "$who" "$@"
@@ -19,7 +19,7 @@ rounds()
 			[ "${figures:-lost}" != lost ] || echo "$who $*: $(tail -n 1 "$LAB_DIR/errors")" >&2
 			while read -r name figure; do
 				values[$prefix$who.$name]="${values[$prefix$who.$name]:-} $figure"
-			done < <(in_every_list "$prefix$who" "$one" "${figures:-lost}")
+			done < <(in_every_list "${figures:-lost}")
 		done
 	done
 }
@@ -28,7 +28,7 @@ rounds()
 in_every_list()
 {
 	local name
-	[ "$3" = lost ] || { echo "$3"; return; }
+	[ "$1" = lost ] || { echo "$1"; return; }
 	for name in goodput_mbps gap_ms cpu_s_per_gb p50_us p99_us p50_ms p99_ms per_s requests client_cpu_us \
 		idle_kib idle_paths sampled_paths small_per_ms; do
 		echo "$name lost"
