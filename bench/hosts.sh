@@ -4,6 +4,7 @@
 
 networks=0
 congestion=cubic
+others_busy='' # before each pair of hosts: how much of the processors something else used, in percent
 declare -A serving # by port
 
 # hosts NETWORK...: each "RATE [DELAY_MS [LOSS_PERCENT [LINK-OPTION...]]]". Without a delay it is a veth
@@ -11,6 +12,7 @@ declare -A serving # by port
 hosts()
 {
 	local network host
+	look_around
 	lab_up bench || exit $?
 	networks=0
 	serving=()
@@ -35,6 +37,15 @@ hosts()
 	for host in $(seq 2 $networks); do
 		lab_exec b ip mptcp endpoint add "10.77.$host.2" dev "net$host" signal
 	done
+}
+
+# What this machine does besides, over a moment when the benchmark itself does nothing.
+look_around()
+{
+	others_busy="$others_busy $({ head -n 1 /proc/stat; sleep 0.25; head -n 1 /proc/stat; } | awk '
+		{ all = 0; for (i = 2; i <= 9; i++) all += $i; idle = $5 + $6 }
+		NR == 1 { all_before = all; idle_before = idle }
+		END { print 100 - 100 * (idle - idle_before) / (all - all_before) }')"
 }
 
 # serve PORT OPTION...: a server on b listens there, started when it is first wanted.

@@ -206,12 +206,12 @@ bench_lossy()
 # The rates of the two networks change places every 2 s, until the process is ended.
 swap_rates()
 {
-	local fast=1 slow=2
+	local ahead=1 behind=2
 	while true; do
-		lab_control $fast rate 100mbit
-		lab_control $slow rate 20mbit
+		lab_control $ahead rate 100mbit
+		lab_control $behind rate 20mbit
 		sleep 2
-		fast=$slow slow=$((3 - fast))
+		ahead=$behind behind=$((3 - behind))
 	done > /dev/null
 }
 
