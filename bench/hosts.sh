@@ -7,8 +7,9 @@ congestion=cubic
 others_busy='' # before each pair of hosts: how much of the processors something else used, in percent
 declare -A serving # by port
 
-# hosts NETWORK...: each "RATE [DELAY_MS [LOSS_PERCENT [LINK-OPTION...]]]". Without a delay it is a veth
-# pair, shaped by tbf unless the rate is -; else the link program. Figures of other hosts are forgotten.
+# hosts NETWORK...: each "RATE [DELAY_MS [LOSS_PERCENT [LINK-OPTION...]]]". With a delay it is the link program,
+# without one two veth pairs with tbf between, with the rate - one bare veth pair. Figures of other hosts are
+# forgotten.
 hosts()
 {
 	local network host
@@ -21,6 +22,7 @@ hosts()
 		networks=$((networks + 1))
 		# shellcheck disable=SC2086
 		case $network in
+		-) lab_direct $networks || exit 1 ;;
 		*' '*) lab_link $networks $network || exit 1 ;;
 		*) lab_veth $networks $network || exit 1 ;;
 		esac

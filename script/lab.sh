@@ -239,6 +239,17 @@ lab_veth() { # INDEX RATE|-
 	lab_hosts_configure "$index" veth
 }
 
+# One veth pair and nothing between the hosts: without a rate, and it cannot be cut.
+lab_direct() { # INDEX
+	local index="$1" host
+	ip -n "$LAB_NAME-a" link add name "net$index" address "$(lab_mac "$index" a)" type veth \
+		peer name "net$index" address "$(lab_mac "$index" b)" netns "$LAB_NAME-b" || return 1
+	for host in a b; do
+		ip -n "$LAB_NAME-$host" link set dev "net$index" up || return 1
+	done
+	lab_hosts_configure "$index" veth
+}
+
 # Rate, delay and loss may differ by direction: 20mbit/5mbit is 20 from a to b and 5 from b to a.
 lab_link() { # INDEX RATE DELAY_MS [LOSS_PERCENT [LINK-OPTION...]]
 	local index="$1" rate="$2" delay="$3" loss="${4:-0}" word=''
