@@ -78,6 +78,11 @@ uint64_t image_bytes_from(uint64_t acknowledged, uint64_t end)
 	return acknowledged < end ? acknowledged : end;
 }
 
+uint64_t image_bytes_kept(const struct image_fixed *f)
+{
+	return f->end - image_bytes_from(f->acknowledged, f->end);
+}
+
 uint8_t *image_put_head(uint8_t *out, unsigned segments, unsigned stretches, unsigned ranges, size_t length)
 {
 	out = put_bytes(out, magic, sizeof magic);
@@ -145,7 +150,7 @@ static bool valid_offsets(const struct image_fixed *f)
 	uint64_t left;
 
 	if (f->end > STREAM_OFFSET_MAX - finished || f->acknowledged > f->end + finished ||
-	    f->end - image_bytes_from(f->acknowledged, f->end) > f->send_limit_bytes)
+	    image_bytes_kept(f) > SAVE_WINDOW_MAX + LOAN_BYTES_MAX)
 		return false;
 	if (f->stretches_begin > f->acknowledged || f->peer_limit > STREAM_OFFSET_MAX ||
 	    f->peer_window > f->peer_limit || f->peer_consumed > STREAM_OFFSET_MAX ||
@@ -287,7 +292,7 @@ int image_open(const uint8_t *image, size_t length, struct image_opened *o)
 	convert(&converter, f);
 	if (!valid_config(f) || !valid_offsets(f) || !valid_state(f))
 		return -EBADMSG;
-	bytes = f->end - image_bytes_from(f->acknowledged, f->end) + f->contiguous - f->consumed;
+	bytes = image_bytes_kept(f) + f->contiguous - f->consumed;
 	if (!valid_segments(o) || !valid_stretches(o) || !valid_ranges(o, &bytes))
 		return -EBADMSG;
 	if (bytes != (uint64_t)(image + length - SHA256_BYTES - o->bytes))

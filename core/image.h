@@ -61,6 +61,8 @@ struct image_opened {
 
 /* Where the bytes kept for sending begin: the phantom of FIN may be acknowledged, but is none. */
 uint64_t image_bytes_from(uint64_t acknowledged, uint64_t end);
+/* How many there are. What was on loan is among them, so that they may be more than the limit. */
+uint64_t image_bytes_kept(const struct image_fixed *f);
 
 /* Each writes its part and returns where the next one stands. */
 uint8_t *image_put_head(uint8_t *out, unsigned segments, unsigned stretches, unsigned ranges, size_t length);

@@ -20,6 +20,13 @@ typedef int64_t time_ns;
 /* Spare ones that a session at work has: a reading that is more scattered goes on when more were lent. */
 #define STOCK_BLOCKS 16u
 
+/*
+ * Loans: parts of the send window that lie in the program's memory, and their bytes together. They cost
+ * the session no memory of its own, so that they come on top of the send buffer's limit.
+ */
+#define LOANS_MAX      1024u
+#define LOAN_BYTES_MAX (UINT64_C(1) << 30)
+
 /* Wire. */
 #define FRAME_HEADER_BYTES   8u
 #define FRAME_PAYLOAD_MAX    65536u      /* stream bytes in one DATA frame */

@@ -143,6 +143,7 @@ unsigned session_plan(struct session *s, struct path *p, struct iovec *iov, unsi
 
 	assert(max >= 8);
 	p->out.frames_count = 0;
+	p->out.planned = true;
 	if (p->out.halved)
 		used += frame_iov(s, p, &p->out.half, true, iov, max);
 	if (p->out.control_sent == 0)
@@ -238,6 +239,7 @@ void session_wrote(struct session *s, struct path *p, size_t length, time_ns now
 	size_t left = length;
 	bool elicits;
 
+	p->out.planned = false;
 	elicits = p->out.halved && length > 0;
 	if (p->out.halved)
 		half_wrote(s, p, &left);

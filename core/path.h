@@ -71,6 +71,7 @@ struct path {
 		unsigned notes_count;
 		struct path_frame frames[PATH_FRAMES_MAX];
 		unsigned frames_count;
+		bool planned;                   /* a plan was given out, and not yet told what became of it */
 	} out;
 
 	/* Acknowledging what came in here. */

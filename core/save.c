@@ -120,7 +120,7 @@ static unsigned put_segments(const struct flight *flight, uint8_t **out)
 	return written;
 }
 
-/* The bytes of [start, end). */
+/* The bytes of [start, end), which were received. */
 static uint8_t *put_table(uint8_t *out, const struct block_table *table, uint64_t start, uint64_t end)
 {
 	while (start < end) {
@@ -132,6 +132,16 @@ static uint8_t *put_table(uint8_t *out, const struct block_table *table, uint64_
 		start += length;
 	}
 	return out;
+}
+
+/* The bytes that are not acknowledged, those on loan too. */
+static uint8_t *put_sent(uint8_t *out, const struct send_buffer *b)
+{
+	uint64_t start = image_bytes_from(b->acknowledged, b->end);
+
+	if (start < b->end)
+		send_buffer_copy(b, start, b->end, out);
+	return out + (b->end - start);
 }
 
 size_t session_save_bytes(const struct session *s)
@@ -168,7 +178,7 @@ int64_t session_save(const struct session *s, uint8_t *out, size_t capacity, tim
 		at = put_u64(at, s->sender.converge.at[i].end);
 	for (unsigned i = 0; i < r->ahead.count; i++)
 		at = put_u64(put_u64(at, r->ahead.at[i].start), r->ahead.at[i].end);
-	at = put_table(at, &b->table, image_bytes_from(b->acknowledged, b->end), b->end);
+	at = put_sent(at, b);
 	at = put_table(at, &r->table, r->consumed, r->contiguous);
 	for (unsigned i = 0; i < r->ahead.count; i++)
 		at = put_table(at, &r->table, r->ahead.at[i].start, r->ahead.at[i].end);
@@ -179,11 +189,13 @@ int64_t session_save(const struct session *s, uint8_t *out, size_t capacity, tim
 
 static struct session_config config_of(const struct image_fixed *f)
 {
+	uint64_t kept = image_bytes_kept(f);
 	struct session_config config = {
 		.dialler = (f->flags & IMAGE_DIALLER) != 0,
 		.kind = (enum session_kind)f->kind,
 		.mode = (enum session_mode)f->mode,
-		.send_limit_bytes = f->send_limit_bytes,
+		/* What was on loan lies in its own blocks from now on: there must be room for it. */
+		.send_limit_bytes = kept > f->send_limit_bytes ? kept : f->send_limit_bytes,
 		.receive_limit_bytes = f->receive_limit_bytes,
 		.resume_timeout_ns = (time_ns)f->resume_own_ns,
 		.orphan_timeout_ns = (time_ns)f->orphan_ns,
@@ -276,6 +288,7 @@ static void load_sending(struct session *s, const struct image_opened *o, const 
 	b->acknowledged = f->acknowledged;
 	b->end = b->space_end = f->end;
 	b->finished = (f->flags & IMAGE_SEND_FINISHED) != 0;
+	send_buffer_set_limit(b, f->send_limit_bytes);
 	table_release_below(&b->table, &s->stock, image_bytes_from(f->acknowledged, f->end));
 	fill(s, &b->table, image_bytes_from(f->acknowledged, f->end), f->end, bytes);
 	flight_init(flight, f->acknowledged);

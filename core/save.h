@@ -3,6 +3,7 @@
  * A session as bytes, for a restart: everything but its paths, which are never handed over. In the image
  * all of them count as lost just now; the session goes on when the first of them has joined again, with
  * a peer that need not know. What was half read or half written on a path comes, or goes, again.
+ * What was on loan is in the image as the rest: the loans themselves are the old process's.
  *
  *   | head: magic, version, length, counts | fixed part | segments | stretches | ranges |
  *   | bytes sent, not acknowledged | bytes in order, not consumed | bytes ahead, range by range | SHA-256 |
@@ -20,7 +21,7 @@
 
 #define SAVE_VERSION 1u
 
-/* How many bytes session_save will write now: at most both limits and about 16 KiB. */
+/* How many bytes session_save will write now: at most both limits, what is on loan, and about 16 KiB. */
 size_t session_save_bytes(const struct session *s);
 
 /*

@@ -8,18 +8,22 @@
 #include <stdint.h>
 
 #include "blocks.h"
+#include "loans.h"
 
 /*
- *      acknowledged                 end        space_end       acknowledged + limit_bytes
- *  - - - -|##########################|.............|                  |
+ *      acknowledged                 end        space_end       acknowledged + limit_bytes + loans
+ *  - - - -|#####|~~~~~~~~~~|#########|.............|                  |
  *  freed       kept for resending      being filled by the driver
+ *           own     loan      own
  *
- * After send_buffer_finish the FIN is a phantom byte at `end`: acknowledged may then be end + 1.
+ * Its own bytes lie on the table's blocks, at their own offsets (loans.h); they alone count towards the
+ * limit. After send_buffer_finish the FIN is a phantom byte at `end`: acknowledged may then be end + 1.
  * Blocks are held only where bytes are, or are about to be: a buffer with all acknowledged holds
  * none.
  */
 struct send_buffer {
-	struct block_table table;
+	struct block_table table;       /* by own offset */
+	struct loans loans;
 	uint64_t acknowledged;
 	uint64_t end;           /* of the bytes, the phantom not counted */
 	uint64_t space_end;     /* of the space handed out; end when there is none */
@@ -56,6 +60,21 @@ void send_buffer_commit(struct send_buffer *b, struct stock *stock, size_t n);
 size_t send_buffer_write(struct send_buffer *b, struct stock *stock, const void *data,
 			 size_t length);
 
+/* How long a loan may be now; 0: none is taken before something is acknowledged, or after finish. */
+uint64_t send_buffer_loan_room(const struct send_buffer *b);
+
+/*
+ * Copies `head` (it may be empty), and behind it goes a loan: `length` bytes that stay where they are,
+ * not to be changed before loans_returned counts it. All or nothing: 0; -ENOBUFS: no room for it,
+ * -ENOMEM: no block in the stock. Not between space and commit.
+ */
+int send_buffer_borrow(struct send_buffer *b, struct stock *stock, const void *head, size_t head_length,
+		       const void *bytes, uint64_t length);
+
+/* The bytes of the i-th loan that are not acknowledged, and that they are elsewhere from now on. */
+const void *send_buffer_loan(const struct send_buffer *b, unsigned i, size_t *length);
+void send_buffer_loan_moved(struct send_buffer *b, unsigned i, const void *bytes);
+
 /* No more bytes; adds the phantom. Twice is once. */
 void send_buffer_finish(struct send_buffer *b);
 
@@ -71,7 +90,7 @@ unsigned send_buffer_read(const struct send_buffer *b, uint64_t start, uint64_t 
 
 /*
  * Copies the bytes of [start, end) to `out`, so that the rest of a half-written frame survives the
- * acknowledgement of its range: copy first, acknowledge then.
+ * acknowledgement of its range: copy first, acknowledge then. Dropped loans read as zeros.
  */
 void send_buffer_copy(const struct send_buffer *b, uint64_t start, uint64_t end, void *out);
 

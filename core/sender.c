@@ -66,7 +66,23 @@ int sender_acknowledge(struct sender *s, struct stock *stock, uint64_t cumulativ
 	save_tails(s, stock, &cumulative);
 	flight_trim(&s->flight, cumulative);
 	converge_trim(&s->converge, cumulative);
-	return send_buffer_acknowledge(&s->buffer, stock, cumulative);
+	int error = send_buffer_acknowledge(&s->buffer, stock, cumulative);
+	/* A loan may be longer than all stretches together. */
+	if (s->buffer.loans.count > 0)
+		sender_extend(s);
+	return error;
+}
+
+void sender_drop_loans(struct sender *s, struct stock *stock)
+{
+	uint64_t saved_until = UINT64_MAX;
+
+	if (s->buffer.loans.dropped)
+		return;
+	if (s->buffer.loans.count > 0)
+		save_tails(s, stock, &saved_until);
+	if (saved_until == UINT64_MAX)
+		loans_drop(&s->buffer.loans);
 }
 
 uint64_t sender_rate(const struct sender *s)

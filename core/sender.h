@@ -27,9 +27,14 @@ uint64_t sender_reach(const struct sender *s);
 /* The peer holds [start, end), or everything below cumulative. -EPROTO: it cannot have that. */
 int sender_acknowledge_range(struct sender *s, uint64_t start, uint64_t end);
 int sender_acknowledge(struct sender *s, struct stock *stock, uint64_t cumulative);
+/*
+ * Gives back all loans, acknowledged or not; nothing new is sent any more. Not before the rest of each
+ * half written frame has a place of its own: that may take another call, when there are blocks again.
+ */
+void sender_drop_loans(struct sender *s, struct stock *stock);
 /* Bytes per second of all usable paths together. */
 uint64_t sender_rate(const struct sender *s);
-/* The program committed bytes: cuts them into stretches. */
+/* Cuts what the program wrote into stretches, as far as there is room for them. */
 void sender_extend(struct sender *s);
 
 #endif

@@ -3,6 +3,7 @@
 #include "core/session.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdalign.h>
 #include <string.h>
 
@@ -220,6 +221,64 @@ void session_send_commit(struct session *s, uint64_t length, time_ns now)
 void session_send_boundary(struct session *s)
 {
 	converge_boundary(&s->sender.converge, s->sender.buffer.end);
+}
+
+uint64_t session_loan_room(const struct session *s)
+{
+	return s->state == SESSION_OPEN ? send_buffer_loan_room(&s->sender.buffer) : 0;
+}
+
+int session_borrow(struct session *s, const void *head, size_t head_length, const void *bytes,
+		   uint64_t length, time_ns now)
+{
+	int error = -ENOBUFS;
+
+	(void)now;
+	if (s->state == SESSION_OPEN)
+		error = send_buffer_borrow(&s->sender.buffer, &s->stock, head, head_length, bytes, length);
+	if (error == 0)
+		sender_extend(&s->sender);
+	return error;
+}
+
+/* Somebody writes what was planned: the bytes it points to must stay. */
+static bool planned(const struct session *s)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (s->sender.paths[i] != NULL && s->sender.paths[i]->out.planned)
+			return true;
+	return false;
+}
+
+uint64_t session_loans_returned(struct session *s)
+{
+	if (s->state == SESSION_RESET && !planned(s))
+		sender_drop_loans(&s->sender, &s->stock);
+	return loans_returned(&s->sender.buffer.loans);
+}
+
+unsigned session_loans_out(const struct session *s, uint64_t *bytes)
+{
+	const struct loans *l = &s->sender.buffer.loans;
+	size_t length;
+
+	*bytes = 0;
+	for (unsigned i = 0; !l->dropped && i < l->count; i++) {
+		send_buffer_loan(&s->sender.buffer, i, &length);
+		*bytes += length;
+	}
+	return l->dropped ? 0 : l->count;
+}
+
+const void *session_loan(const struct session *s, unsigned i, size_t *length)
+{
+	return planned(s) ? NULL : send_buffer_loan(&s->sender.buffer, i, length);
+}
+
+void session_loan_moved(struct session *s, unsigned i, const void *bytes)
+{
+	assert(!planned(s));
+	send_buffer_loan_moved(&s->sender.buffer, i, bytes);
 }
 
 void session_send_finish(struct session *s, time_ns now)

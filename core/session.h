@@ -76,6 +76,27 @@ unsigned session_send_space(struct session *s, uint64_t want, struct iovec *iov,
 void session_send_commit(struct session *s, uint64_t length, time_ns now);
 /* A message ended with what was committed so far (bounds a block of converge). */
 void session_send_boundary(struct session *s);
+
+/*
+ * Loans: bytes that are sent from where they lie, in the program's memory, not to be changed before they
+ * are counted as returned, in the order in which they were lent. room: how long a loan may be now (0:
+ * none, for the time being). borrow: copies head (a record's, or nothing) and puts the loan behind
+ * it, all or nothing: 0, -ENOBUFS (no room), -ENOMEM (no block: lend what is wanted).
+ */
+uint64_t session_loan_room(const struct session *s);
+int session_borrow(struct session *s, const void *head, size_t head_length, const void *bytes,
+		   uint64_t length, time_ns now);
+/* How many loans were returned so far: acknowledged, or not needed any more after a reset. */
+uint64_t session_loans_returned(struct session *s);
+/*
+ * To take the program's memory back sooner: how many loans are out and how many bytes of them are not
+ * acknowledged; those bytes of the i-th, the oldest first; and where they lie from now on. loan
+ * is NULL while a plan is not written, which may point there.
+ */
+unsigned session_loans_out(const struct session *s, uint64_t *bytes);
+const void *session_loan(const struct session *s, unsigned i, size_t *length);
+void session_loan_moved(struct session *s, unsigned i, const void *bytes);
+
 void session_send_finish(struct session *s, time_ns now);
 bool session_send_finished(const struct session *s);        /* FIN was asked for */
 uint64_t session_unacknowledged(const struct session *s);   /* written, not yet acknowledged (FIN counts one) */

@@ -10,31 +10,46 @@
 #include "driver/call.h"
 #include "driver/face_descriptor.h"
 #include "driver/face_handle.h"
+#include "driver/lent.h"
 #include "driver/name.h"
 
 struct let_go {
 	struct call call;
 	struct endpoint *endpoint;
+	bool lends;                     /* held until the program's buffers are settled */
 };
 
-static void run_let_go(struct engine *e, struct call *c)
+static void run_close(struct engine *e, struct call *c)
 {
-	struct endpoint *ep = container_of(c, struct let_go, call)->endpoint;
+	struct let_go *l = container_of(c, struct let_go, call);
+	struct endpoint *ep = l->endpoint;
 
 	(void)e;
 	pthread_mutex_lock(&ep->lock);
 	face_descriptor_close(ep);
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_closed(ep);
-	endpoint_release(ep);
+	if (!l->lends)
+		endpoint_release(ep);
+	call_done(c, 0);
+}
+
+static void run_release(struct engine *e, struct call *c)
+{
+	(void)e;
+	endpoint_release(container_of(c, struct let_go, call)->endpoint);
 	call_done(c, 0);
 }
 
 void api_let_go(struct endpoint *ep)
 {
-	struct let_go l = { .endpoint = ep };
+	struct let_go l = { .endpoint = ep, .lends = ep->lent != NULL };
 
-	call_run(ep->engine, &l.call, run_let_go);
+	call_run(ep->engine, &l.call, run_close);
+	if (l.lends) {
+		lent_settle(ep);
+		call_run(ep->engine, &l.call, run_release);
+	}
 }
 
 static hawser_t *handle_new(struct endpoint *ep, int fd)
@@ -207,6 +222,17 @@ ssize_t hawser_send(hawser_t *h, const void *data, size_t length, int flags)
 	struct iovec iov = { .iov_base = (void *)data, .iov_len = length };
 
 	return hawser_sendv(h, &iov, 1, flags);
+}
+
+ssize_t hawser_lend(hawser_t *h, const void *data, size_t length, void *token, int flags)
+{
+	return tell(h, usable(h) ? lent_lend(h, data, length, token, flags) : -ENOTCONN, "hawser_lend");
+}
+
+int hawser_returned(hawser_t *h, void **tokens, int count, int timeout_ms)
+{
+	return (int)tell(h, usable(h) ? lent_returned(h, tokens, count, timeout_ms) : -ENOTCONN,
+			 "hawser_returned");
 }
 
 ssize_t hawser_recvv(hawser_t *h, const struct iovec *iov, int count, int *flags)

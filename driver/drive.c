@@ -318,15 +318,16 @@ static void heed(struct endpoint *ep, const struct polled *p)
 	}
 }
 
-static void poll_twins(struct endpoint *ep, struct polled *p, time_ns now)
+static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 {
 	struct drive *d = &ep->drive;
-	time_ns left = d->poll_until - now;
+	time_ns left = d->poll_until - d->now;
 	struct timespec time = { .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
 	uint64_t rung;
 
 	/* A timer costs as much as half a system call, and the engine's tick is as good for what is far. */
-	d->keeps_deadline = d->poll_until != TIME_NEVER && (!d->ticking || left < TAKE_OVER_NS);
+	d->keeps_deadline = d->poll_until != TIME_NEVER &&
+			    (!d->ticking || left < TAKE_OVER_NS || d->poll_until == until);
 	d->polling = d->driven = true;
 	d->polls++;
 	pthread_mutex_unlock(&ep->lock);
@@ -394,7 +395,7 @@ static void await_lone(struct endpoint *ep, struct link *l)
 }
 
 /* One look at everything, after a wait in poll(2) unless something is there to be read. */
-static size_t turn(struct endpoint *ep, const struct iovec *into)
+static size_t turn(struct endpoint *ep, const struct iovec *into, time_ns until)
 {
 	struct drive *d = &ep->drive;
 	bool ready = any_readable(ep);
@@ -402,14 +403,16 @@ static size_t turn(struct endpoint *ep, const struct iovec *into)
 	struct polled p;
 
 	d->poll_until = ready ? d->now : endpoint_deadline(ep, d->now);
-	struct link *only = ready ? NULL : lone(ep);
+	if (until < d->poll_until)
+		d->poll_until = until;
+	struct link *only = ready || until != TIME_NEVER ? NULL : lone(ep);
 	gather(ep, &p);
 	if (only) {
 		await_lone(ep, only);
 		if (!ep->session)
 			return 0;
 	} else if (d->poll_until > d->now || p.count > 1) {
-		poll_twins(ep, &p, d->now);
+		poll_twins(ep, &p, until);
 		if (!ep->session)
 			return 0;
 		heed(ep, &p);
@@ -427,7 +430,7 @@ static size_t turn(struct endpoint *ep, const struct iovec *into)
 	return taken;
 }
 
-size_t drive_wait(struct endpoint *ep, const struct iovec *into)
+size_t drive_wait(struct endpoint *ep, const struct iovec *into, time_ns until)
 {
 	struct drive *d = &ep->drive;
 
@@ -435,11 +438,11 @@ size_t drive_wait(struct endpoint *ep, const struct iovec *into)
 	if (ep->session && !d->polling && twins_wanted(ep)) {
 		twins_fetch(ep);
 	} else if (ep->session && !d->polling && has_twins(ep)) {
-		return turn(ep, into);
+		return turn(ep, into, until);
 	} else {
 		if (!d->polling)
 			drive_stop(ep);
-		pthread_cond_wait(&ep->changed, &ep->lock);
+		endpoint_wait_changed(ep, until);
 	}
 	d->now = clock_now();
 	return 0;

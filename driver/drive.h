@@ -68,10 +68,10 @@ void drive_leave(struct endpoint *ep);
 /* What the session wants written now, by this thread as far as there are twins. */
 void drive_write(struct endpoint *ep);
 /*
- * Until something may have changed. Lets go of ep->lock meanwhile. What comes next in order of a stream
- * may be put into `into` (NULL: nowhere); returns how many bytes were.
+ * Until something may have changed, or that time. Lets go of ep->lock meanwhile. What comes next in order
+ * of a stream may be put into `into` (NULL: nowhere); returns how many bytes were.
  */
-size_t drive_wait(struct endpoint *ep, const struct iovec *into);
+size_t drive_wait(struct endpoint *ep, const struct iovec *into, time_ns until);
 /* A call says EAGAIN, nobody will wait in one: the engine serves from now on. */
 void drive_stop(struct endpoint *ep);
 /* Before the handle is freed: closes what this table holds. */

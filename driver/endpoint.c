@@ -11,6 +11,7 @@
 #include "driver/endpoint_internal.h"
 #include "driver/face_descriptor.h"
 #include "driver/face_handle.h"
+#include "driver/lent.h"
 #include "driver/link.h"
 
 #define RETRY_NS     (20 * NS_PER_MS)           /* after memory was refused */
@@ -78,6 +79,16 @@ void endpoint_kick(struct endpoint *ep)
 {
 	if (!atomic_exchange(&ep->kicked, true))
 		engine_submit(ep->engine, &ep->kick);
+}
+
+void endpoint_wait_changed(struct endpoint *ep, time_ns until)
+{
+	struct timespec at = { .tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S };
+
+	if (until == TIME_NEVER)
+		pthread_cond_wait(&ep->changed, &ep->lock);
+	else
+		pthread_cond_clockwait(&ep->changed, &ep->lock, CLOCK_MONOTONIC, &at);
 }
 
 void endpoint_hold(struct endpoint *ep)
@@ -225,6 +236,7 @@ static void pump(struct task *t)
 			endpoint_end_session(ep, now);
 	}
 	face_descriptor_settle(ep);
+	lent_look(ep);
 	face_handle_notify(ep);
 	pthread_cond_broadcast(&ep->changed);
 	drive_ring(ep);

@@ -37,6 +37,7 @@
 
 struct link;
 struct lost_link;
+struct lent;
 struct endpoint_wait;
 struct dialler;                 /* redial.c's, for one endpoint */
 
@@ -86,6 +87,7 @@ struct endpoint {
 	struct session *session;        /* NULL once over */
 	struct link *links[PATHS_MAX];  /* NULL: free */
 	struct face face;
+	struct lent *lent;              /* buffers of the program's; NULL: none ever */
 	uint32_t mode_asked;            /* what this end asked the peer to send in */
 
 	struct drive drive;
@@ -181,6 +183,9 @@ void endpoint_drop_link(struct endpoint *ep, uint16_t id, enum reason reason);
 /* Makes the engine look at it soon: any thread may kick, the engine thread may also post. */
 void endpoint_kick(struct endpoint *ep);
 void endpoint_post(struct endpoint *ep);
+
+/* Under ep->lock: sleeps until the engine has looked at it again, or the time (TIME_NEVER: none). */
+void endpoint_wait_changed(struct endpoint *ep, time_ns until);
 
 /* The errno that a session's reason reads as. */
 int endpoint_reset_error(enum reason reason);

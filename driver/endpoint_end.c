@@ -6,6 +6,7 @@
 
 #include "driver/endpoint_internal.h"
 #include "driver/face_descriptor.h"
+#include "driver/lent.h"
 #include "driver/link.h"
 
 static const char *words_of_reset(const struct endpoint *ep)
@@ -66,6 +67,7 @@ void endpoint_end_session(struct endpoint *ep, time_ns now)
 	free(ep->face.in.bytes);
 	ep->face.in = (struct parcel){ 0 };
 	endpoint_table_over(ep);
+	lent_look(ep);
 	pthread_cond_broadcast(&ep->changed);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "core/record.h"
+#include "driver/lent.h"
 
 #define IOV_MOST        16u
 #define LONG_COPY_BYTES 16384           /* takes long enough to look at the clock again */
@@ -89,6 +90,11 @@ void face_handle_free_early(struct hawser *h)
 
 /* --- under the lock, either side --- */
 
+static bool can_receive(struct endpoint *ep)
+{
+	return session_readable(ep->session) > 0 || session_receive_ended(ep->session);
+}
+
 static bool can_send(struct endpoint *ep)
 {
 	if (!endpoint_may_grow(ep))
@@ -104,9 +110,8 @@ static bool can_go_on(struct endpoint *ep)
 
 	if (!ep->session || session_state(ep->session) == SESSION_RESET)
 		return true;
-	return (f->wants_read &&
-		(session_readable(ep->session) > 0 || session_receive_ended(ep->session))) ||
-	       (f->wants_write && can_send(ep));
+	return (f->wants_read && can_receive(ep)) ||
+	       (f->wants_write && can_send(ep)) || lent_can_go_on(ep);
 }
 
 static void notify_again(struct timer *t, time_ns now)
@@ -132,19 +137,24 @@ void face_handle_notify(struct endpoint *ep)
 }
 
 /*
- * A call says EAGAIN: the notifier is cleared, unless it is readable for the other direction's sake. That
- * has been told then: a program that does not care for it is not woken for it again.
+ * A call says EAGAIN: the notifier is cleared, unless it is readable for another call's sake. That has
+ * been told then: a program that does not care for it is not woken for it again.
  */
-static void say_again(struct hawser *h, bool *wants, bool *other_wants)
+static void say_again(struct hawser *h, bool *wants)
 {
+	struct face *f = &h->endpoint->face;
 	char bytes[64];
 
 	*wants = true;
 	drive_stop(h->endpoint);
-	if (!h->endpoint->face.notified)
+	if (!f->notified)
 		return;
 	if (can_go_on(h->endpoint)) {
-		*other_wants = false;
+		if (h->endpoint->session && wants != &f->wants_read && can_receive(h->endpoint))
+			f->wants_read = false;
+		if (h->endpoint->session && wants != &f->wants_write && can_send(h->endpoint))
+			f->wants_write = false;
+		lent_told(h->endpoint, wants);
 		return;
 	}
 	while (recv(h->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
@@ -161,7 +171,8 @@ static int begin_call(struct endpoint *ep, pthread_mutex_t *direction)
 	int cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_mutex_lock(direction);
+	if (direction)
+		pthread_mutex_lock(direction);
 	pthread_mutex_lock(&ep->lock);
 	drive_enter(ep);
 	return cancel;
@@ -171,7 +182,8 @@ static void end_call(struct endpoint *ep, pthread_mutex_t *direction, int cancel
 {
 	drive_leave(ep);
 	pthread_mutex_unlock(&ep->lock);
-	pthread_mutex_unlock(direction);
+	if (direction)
+		pthread_mutex_unlock(direction);
 	pthread_setcancelstate(cancel, NULL);
 }
 
@@ -332,11 +344,11 @@ static ssize_t send_locked(struct hawser *h, struct cursor *from, int flags)
 			continue;
 		}
 		if (flags & HAWSER_DONTWAIT) {
-			say_again(h, &ep->face.wants_write, &ep->face.wants_read);
+			say_again(h, &ep->face.wants_write);
 			return sent > 0 ? sent : -EAGAIN;
 		}
 		drive_write(ep);
-		(void)drive_wait(ep, NULL);
+		(void)drive_wait(ep, NULL, TIME_NEVER);
 	}
 	return sent;
 }
@@ -494,7 +506,7 @@ static size_t wait_with_room(struct endpoint *ep, struct cursor *to)
 {
 	struct cursor ahead = *to;
 	struct iovec into = cursor_piece(&ahead, ahead.left);
-	size_t taken = drive_wait(ep, ep->messages ? NULL : &into);
+	size_t taken = drive_wait(ep, ep->messages ? NULL : &into, TIME_NEVER);
 
 	if (taken > 0)
 		(void)cursor_piece(to, taken);
@@ -516,7 +528,7 @@ static ssize_t receive_locked(struct hawser *h, struct cursor *to, bool wait, bo
 		if (got != -EAGAIN)
 			return got;
 		if (!wait) {
-			say_again(h, &ep->face.wants_read, &ep->face.wants_write);
+			say_again(h, &ep->face.wants_read);
 			return got;
 		}
 		drive_write(ep);
@@ -546,4 +558,31 @@ ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count
 	if (flags && got >= 0)
 		*flags = (*flags & ~HAWSER_END) | (ended ? HAWSER_END : 0);
 	return got;
+}
+
+/* --- lending --- */
+
+ssize_t face_handle_call(struct hawser *h, bool sending, bool *wants, time_ns until,
+			 ssize_t (*step)(struct endpoint *ep, void *what), void *what)
+{
+	struct endpoint *ep = h->endpoint;
+	ssize_t result;
+
+	int cancel = begin_call(ep, sending ? &h->sending : NULL);
+	for (;;) {
+		result = sending ? send_error(ep) : 0;
+		if (result == 0)
+			result = step(ep, what);
+		if (result != -EAGAIN)
+			break;
+		if (until <= ep->drive.now) {
+			say_again(h, wants);
+			break;
+		}
+		drive_write(ep);
+		(void)drive_wait(ep, NULL, until);
+	}
+	drive_write(ep);
+	end_call(ep, sending ? &h->sending : NULL, cancel);
+	return result;
 }

@@ -39,6 +39,13 @@ ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, i
 ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count, int *flags);
 int face_handle_shutdown(struct hawser *h);
 
+/*
+ * One call of lent.c's: repeats step, under the lock, until it has something to say but -EAGAIN, or the
+ * time. Then *wants is set: the notifier tells when the call can go on. sending: it is a send among others.
+ */
+ssize_t face_handle_call(struct hawser *h, bool sending, bool *wants, time_ns until,
+			 ssize_t (*step)(struct endpoint *ep, void *what), void *what);
+
 /* Engine thread, under ep->lock: makes the notifier readable when a call that said EAGAIN can go on. */
 void face_handle_notify(struct endpoint *ep);
 

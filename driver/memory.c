@@ -81,6 +81,32 @@ void memory_give(struct memory *m, void *memory)
 	free(block);
 }
 
+static size_t blocks_for(size_t length)
+{
+	return (length + BLOCK_BYTES - 1) / BLOCK_BYTES;
+}
+
+void *memory_take_bytes(struct memory *m, size_t length)
+{
+	void *bytes = memory_tight(m) ? NULL : malloc(length);
+
+	if (bytes) {
+		pthread_mutex_lock(&m->lock);
+		m->lent += blocks_for(length);
+		pthread_mutex_unlock(&m->lock);
+	}
+	return bytes;
+}
+
+void memory_give_bytes(struct memory *m, void *bytes, size_t length)
+{
+	pthread_mutex_lock(&m->lock);
+	assert(m->lent >= blocks_for(length));
+	m->lent -= blocks_for(length);
+	pthread_mutex_unlock(&m->lock);
+	free(bytes);
+}
+
 uint64_t memory_promise(struct memory *m, uint64_t want)
 {
 	uint64_t windows = m->budget_bytes / 2, most;

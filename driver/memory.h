@@ -46,6 +46,9 @@ void memory_init(struct memory *m);
 void memory_fini(struct memory *m);
 void *memory_take(struct memory *m);    /* NULL: out of memory */
 void memory_give(struct memory *m, void *block);
+/* Memory of another length, counted as the blocks that it would fill. */
+void *memory_take_bytes(struct memory *m, size_t length);
+void memory_give_bytes(struct memory *m, void *bytes, size_t length);
 
 /* text: HAWSER_MEMORY of the environment, or NULL; what is no size from 64M on counts as nothing. */
 uint64_t memory_budget(uint64_t system_bytes, const char *text);

@@ -19,6 +19,12 @@ struct carried {
 	size_t queued, queue_at;
 };
 
+struct attack_loan {
+	struct attack_loan *next;
+	size_t length;
+	uint8_t bytes[];
+};
+
 struct attack {
 	struct session *s;
 	struct judge judge;
@@ -26,6 +32,8 @@ struct attack {
 	struct session_config config;
 	time_ns now;
 	bool lends;                     /* the driver has memory */
+	struct attack_loan *loan, **loan_end;   /* the program's memory that is out, the oldest first */
+	uint64_t loans_back, loan_bytes;
 	bool quiet;                     /* the driver does not write by itself */
 	bool reset_here;                /* by the program or by time, not for anything the peer did */
 	bool violated;

@@ -17,18 +17,38 @@
 
 /* --- what must hold after every action --- */
 
+/* The program's memory, wiped the moment it comes back. */
+static void take_back(struct attack *w, bool over)
+{
+	uint64_t back = over ? UINT64_MAX : session_loans_returned(w->s);
+
+	for (; w->loan != NULL && w->loans_back < back; w->loans_back++) {
+		struct attack_loan *loan = w->loan;
+
+		w->loan = loan->next;
+		w->loan_bytes -= loan->length;
+		memset(loan->bytes, 0xdd, loan->length);
+		free(loan);
+	}
+	if (w->loan == NULL)
+		w->loan_end = &w->loan;
+	HOLDS(over || w->loans_back == back);
+}
+
 static void check(struct attack *w)
 {
 	const struct session *s = w->s;
 	const struct judge *j = &w->judge;
 	enum session_state state = session_state(s);
 
+	take_back(w, false);
 	HOLDS(s->stock.lent == w->lent && w->lent <= w->blocks_max);
 	HOLDS(s->receive.contiguous == j->contiguous && s->receive.consumed == j->consumed);
 	HOLDS(s->receive.fin_offset == j->fin && session_receive_limit(s) == j->limit);
 	HOLDS(s->receive.ahead.count <= RANGES_HELD_MAX);
 	HOLDS(session_readable(s) == j->contiguous - j->consumed);
-	HOLDS(session_unacknowledged(s) <= w->config.send_limit_bytes + 1);
+	HOLDS(session_unacknowledged(s) <= w->config.send_limit_bytes + w->loan_bytes + 1 || state == SESSION_RESET);
+	HOLDS(w->loan == NULL || session_unacknowledged(s) > 0);
 	HOLDS(s->sender.flight.base <= j->sent_top && flight_top(&s->sender.flight) == j->sent_top);
 	if (s->sender.buffer.acknowledged >= s->sender.buffer.end)
 		HOLDS(s->sender.buffer.table.held == 0);
@@ -87,8 +107,35 @@ static void check_told(struct attack *w)
 
 /* --- the program --- */
 
+/* A part is copied, the rest lent; false: nothing was taken. */
+static bool program_lends(struct attack *w, uint64_t length)
+{
+	struct attack_loan *loan = malloc(sizeof *loan + length);
+	size_t head = length / 3 % 9;
+
+	HOLDS(loan != NULL);
+	loan->next = NULL;
+	loan->length = length;
+	judge_fill(loan->bytes, w->judge.written, length);
+	attack_lend(w);
+	if (session_borrow(w->s, loan->bytes, head, loan->bytes + head, length - head, w->now) < 0) {
+		free(loan);
+		return false;
+	}
+	memset(loan->bytes, 0xdd, head);
+	*w->loan_end = loan;
+	w->loan_end = &loan->next;
+	w->loan_bytes += length;
+	w->judge.written += length;
+	w->fed += length;
+	return true;
+}
+
 static void program_writes(struct attack *w, uint64_t length)
 {
+	/* Some of it is lent, as the offset has it: no input means another thing for that. */
+	if (length >= 9 && w->judge.written / 7 % 3 == 0 && program_lends(w, length))
+		return;
 	while (length > 0) {
 		uint64_t moved = 0;
 		struct iovec iov[4];
@@ -374,9 +421,10 @@ static void begin(struct attack *w, struct draw *d)
 	session_peer_declared(w->s, peer_limit, (unsigned)PICK(d, 256, 0, 1, 65535) & 65535,
 			      (time_ns)PICK(d, TIME_NEVER, NS_PER_S, 0));
 	judge_init(&w->judge, w->config.receive_limit_bytes, peer_limit);
-	/* In the two tables, in stock, saved tails, and the one that is being read into. */
+	w->loan_end = &w->loan;
+	/* In the two tables, in stock, saved tails, what is being read into, and the list of loans. */
 	w->blocks_max = buffer_slots_for(w->config.send_limit_bytes) +
-			buffer_slots_for(w->config.receive_limit_bytes) + STOCK_BLOCKS + PATHS_MAX + 1;
+			buffer_slots_for(w->config.receive_limit_bytes) + STOCK_BLOCKS + PATHS_MAX + 2;
 	w->next_id = draw_u16(d) % PATH_ID_NONE;
 	for (unsigned paths = draw_below(d, 4); paths > 0; paths--)
 		attack_add_path(w, w->next_id++, 0, NS_PER_MS);
@@ -389,6 +437,7 @@ static void end(struct attack *w)
 	for (unsigned i = 0; i < JUDGE_PATHS; i++)
 		attack_take_out(w, i);
 	session_fini(w->s);
+	take_back(w, true);
 	while ((block = session_reclaim(w->s)) != NULL) {
 		attack_block_give(block);
 		w->lent--;

@@ -195,7 +195,8 @@ const char *hawser_reason_text(uint32_t reason);
  * hawser_open dials as hawser_dial does; hawser_accept takes the next session of a listening
  * descriptor (its O_NONBLOCK decides whether it waits); hawser_handle turns a session's descriptor
  * of this process into a handle, which then owns the descriptor. NULL on failure. hawser_close
- * frees the handle and closes the session in the background as close(2) would.
+ * frees the handle and closes the session in the background as close(2) would; with
+ * buffers lent it returns when they are acknowledged, or the little that is not has been copied.
  */
 hawser_t *hawser_open(const char *address, const hawser_options *options);
 hawser_t *hawser_accept(int listening_fd);
@@ -216,6 +217,24 @@ ssize_t hawser_send(hawser_t *h, const void *data, size_t length, int flags);
 ssize_t hawser_sendv(hawser_t *h, const struct iovec *iov, int count, int flags);
 
 /*
+ * As hawser_send, but nothing is copied: the bytes are sent from where they lie, which must not
+ * change and not be freed before `token`, any value, comes back by hawser_returned. All are taken or
+ * none: returns length (at most HAWSER_LEND_MAX, else EMSGSIZE). A message session sends one
+ * message, or with HAWSER_MORE a part of it. Less than 16 KiB is copied at once; its token comes
+ * back all the same, in its turn. ENOBUFS: 1024 tokens have not been taken back.
+ */
+#define HAWSER_LEND_MAX 0x40000000
+ssize_t hawser_lend(hawser_t *h, const void *data, size_t length, void *token, int flags);
+
+/*
+ * Takes back at most count tokens of buffers that the peer's end has acknowledged, in the order in
+ * which they were lent; waits up to timeout_ms (-1: for ever) for the first. Returns how many; 0
+ * when none is out; -1 with EAGAIN when the time is over. A session that ends by a reset gives all
+ * back at once, acknowledged or not. After hawser_close has returned all memory is the caller's again.
+ */
+int hawser_returned(hawser_t *h, void **tokens, int count, int timeout_ms);
+
+/*
  * Returns bytes in order as they are there, 0 at the end of a stream. Messages: never bytes of two;
  * *flags gets HAWSER_END when the message ended, and a return of 0 without HAWSER_END is the end.
  * flags may be NULL for none; on entry it may hold HAWSER_DONTWAIT. Errors: EAGAIN, ECONNRESET.
@@ -227,8 +246,8 @@ ssize_t hawser_recvv(hawser_t *h, const struct iovec *iov, int count, int *flags
 int hawser_shutdown(hawser_t *h);
 
 /*
- * A descriptor to poll for POLLIN: it becomes readable when a hawser_recv or hawser_send that said
- * EAGAIN can go on (or the session ended). Never read, write or close it; all functions above that
+ * A descriptor to poll for POLLIN: it becomes readable when a hawser_recv, hawser_send or
+ * hawser_lend that said EAGAIN can go on, when a token is back (or the session ended). Never read, write or close it; all functions above that
  * take a session's fd take this one.
  */
 int hawser_fd(hawser_t *h);

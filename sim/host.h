@@ -54,8 +54,17 @@ struct want {
 	unsigned strangers;
 };
 
+/* The program's memory while it is out; wiped when it comes back. */
+struct lent {
+	struct lent *next;
+	size_t length;
+	uint8_t bytes[];
+};
+
 struct program {
-	struct random random;
+	struct random random, lending;
+	struct lent *lent, **lent_end;  /* the oldest first */
+	uint64_t lent_bytes, lends_back;        /* of this process */
 	uint64_t to_write, written, read;
 	time_ns write_at, read_at;      /* not before */
 	uint64_t message_left;          /* of the message being written, its header included */
@@ -160,6 +169,14 @@ void program_read(struct world *w, struct host *host);
 void program_write(struct world *w, struct host *host);
 /* When it does something by itself; TIME_NEVER: only when it can. */
 time_ns program_next(struct world *w, struct host *host);
+
+/* lending.c: true: so many bytes were lent; or none, and they are to be written. */
+bool lending_gives(struct world *w, struct host *host, uint64_t length);
+/* Takes back what the session does not need any more; over: there is no session any more. */
+void lending_takes_back(struct world *w, struct host *host, bool over);
+
+/* program.c: the next `length` bytes of host's stream. */
+void program_compose(struct world *w, struct host *host, uint8_t *out, size_t length);
 
 /* host_end.c: how a session ends, and how it goes from one process into another. */
 void host_end_session(struct world *w, struct host *host);

@@ -38,6 +38,7 @@ static void release(struct world *w, struct host *host)
 	for (unsigned i = 0; i < SIM_NETWORKS; i++)
 		host->wants[i].attempt = NULL;
 	session_fini(host->session);
+	lending_takes_back(w, host, true);
 	host_reclaim(host);
 	world_must(w, host->blocks == 0, "memory: %u blocks of host %u are lost", host->blocks,
 		   host->number);

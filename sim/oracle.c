@@ -18,11 +18,13 @@ static uint64_t received_of(const struct host *host)
 
 static void check_blocks(const struct world *w, const struct host *host)
 {
-	unsigned slots = buffer_slots_for(host->config.send_limit_bytes) +
-			 buffer_slots_for(host->config.receive_limit_bytes);
+	/* Its own: what was on loan when it was saved it has to hold itself afterwards. */
+	const struct session_config *config = &host->session->config;
+	unsigned slots = buffer_slots_for(config->send_limit_bytes) +
+			 buffer_slots_for(config->receive_limit_bytes);
 
-	/* Both windows, the spare ones, a tail for every path, and one to read into. */
-	world_must(w, host->blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 1,
+	/* Both windows, the spare ones, a tail for every path, one to read into, one to list loans. */
+	world_must(w, host->blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 2,
 		   "memory: host %u holds %u blocks", host->number, host->blocks);
 }
 

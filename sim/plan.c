@@ -37,6 +37,16 @@ static void draw_host(struct random *r, const struct sim_options *o, struct plan
 	host->overdue_off = random_one_in(r, 8);
 }
 
+/* From numbers of its own, so that all else stays as it was for a seed. */
+static void draw_lending(struct plan *plan)
+{
+	struct random r;
+
+	random_init(&r, plan->seed, 2);
+	for (unsigned i = 0; i < SIM_HOSTS; i++)
+		plan->host[i].lend_most = random_one_in(&r, 2) ? random_scale(&r, 1000, 8u << 20) : 0;
+}
+
 static uint64_t draw_argument(struct random *r, enum fault_kind kind)
 {
 	uint64_t low = fault_traits[kind].argument_low, high = fault_traits[kind].argument_high;
@@ -180,6 +190,7 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 	if (o->steered)
 		steer(&r, o, plan);
 	draw_timeouts(&r, plan);
+	draw_lending(plan);
 	while (plan->fault_count < faults)
 		draw_fault(&r, o, plan, draw_kind(&r, o, plan->hard));
 }
@@ -216,8 +227,9 @@ void plan_print(const struct plan *plan)
 		       (double)plan->network[i].jitter_ns / 1e6, plan->network[i].loss_ppm,
 		       plan->network[i].queue_bytes, plan->network[i].absent ? ", absent" : "");
 	for (unsigned i = 0; i < SIM_HOSTS; i++)
-		printf("  host %u: %s, writes %" PRIu64 ", windows %" PRIu64 " and %" PRIu64 "%s\n",
-		       i, modes[plan->host[i].mode], plan->host[i].to_write,
+		printf("  host %u: %s, writes %" PRIu64 ", lends %" PRIu64 ", windows %" PRIu64
+		       " and %" PRIu64 "%s\n",
+		       i, modes[plan->host[i].mode], plan->host[i].to_write, plan->host[i].lend_most,
 		       plan->host[i].send_limit_bytes, plan->host[i].receive_limit_bytes,
 		       plan->host[i].discard_at != UINT64_MAX ? ", discards" : "");
 	for (unsigned i = 0; i < plan->fault_count; i++)

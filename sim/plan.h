@@ -24,6 +24,7 @@ struct plan_host {
 	uint64_t send_limit_bytes, receive_limit_bytes;
 	uint64_t to_write;              /* by the program, before it closes its direction */
 	uint64_t write_most, read_most; /* in one go */
+	uint64_t lend_most;             /* lent and not back; 0: the program lends nothing */
 	time_ns think_ns;               /* between two writes */
 	uint64_t discard_at; /* the program reads no further than this; UINT64_MAX: all */
 	time_ns latency_ns;             /* from an event until the process runs */

@@ -16,6 +16,8 @@ void program_init(struct world *w, struct host *host)
 
 	memset(program, 0, sizeof *program);
 	random_init(&program->random, w->plan.seed, 400 + host->number);
+	random_init(&program->lending, w->plan.seed, 500 + host->number);
+	program->lent_end = &program->lent;
 	program->to_write = w->plan.host[host->number].to_write;
 	record_reader_init(&program->reader, UINT64_MAX);
 }
@@ -26,8 +28,7 @@ static uint64_t message_bytes(const struct world *w, unsigned host, uint64_t ind
 	return random_mix(w->key[host] ^ (index + 1)) % (w->plan.message_most + 1);
 }
 
-/* The next `length` bytes of host's stream. */
-static void compose(struct world *w, struct host *host, uint8_t *out, size_t length)
+void program_compose(struct world *w, struct host *host, uint8_t *out, size_t length)
 {
 	struct program *program = &host->program;
 	uint64_t offset = program->written, whole, at;
@@ -54,9 +55,15 @@ static uint64_t put(struct world *w, struct host *host, uint64_t want)
 	unsigned used;
 
 	(void)host_lend(w, host);
+	if (lending_gives(w, host, want)) {
+		program->written += want;
+		if (w->plan.kind == SESSION_MESSAGES)
+			program->message_left -= want;
+		return want;
+	}
 	used = session_send_space(host->session, want, iov, IOV_MOST);
 	for (unsigned i = 0; i < used; i++) {
-		compose(w, host, iov[i].iov_base, iov[i].iov_len);
+		program_compose(w, host, iov[i].iov_base, iov[i].iov_len);
 		program->written += iov[i].iov_len;
 		if (w->plan.kind == SESSION_MESSAGES)
 			program->message_left -= iov[i].iov_len;
@@ -115,6 +122,7 @@ void program_write(struct world *w, struct host *host)
 
 	if (!host->established)
 		return;
+	lending_takes_back(w, host, false);
 	extend(w, host);
 	while (wants_to_write(w, host) && host_now(w, host) >= program->write_at) {
 		uint64_t want = random_between(&program->random, 1, plan->write_most), moved;

@@ -94,6 +94,7 @@ struct world *world_new(const struct session_config *a, const struct session_con
 		struct session_config own = *config[i];
 
 		own.dialler = i == 0;
+		w->host[i].lent_end = &w->host[i].lent;
 		w->host[i].memory = malloc(session_bytes(&own));
 		CHECK(w->host[i].memory != NULL);
 		w->host[i].session = session_init(w->host[i].memory, &own, w->now);
@@ -113,12 +114,30 @@ static void drop_link(struct world *w, struct world_link *link)
 	link->up = false;
 }
 
+/* The program does with it what it likes: nobody may read it any more. */
+static void take_back(struct world_host *host, uint64_t returned)
+{
+	for (; host->lends_back < returned; host->lends_back++) {
+		struct world_lent *lent = host->lent;
+
+		CHECK(lent != NULL);
+		host->lent = lent->next;
+		if (host->lent == NULL)
+			host->lent_end = &host->lent;
+		memset(lent->bytes, 0xdd, lent->length);
+		free(lent);
+	}
+}
+
 /* Everything of the session goes but its image. */
 static void free_session(struct world_host *host)
 {
 	void *block;
 
 	session_fini(host->session);
+	while (host->lent != NULL)
+		take_back(host, host->lends_back + 1);
+	host->lends_back = 0;
 	while ((block = session_reclaim(host->session)) != NULL) {
 		free(block);
 		host->blocks--;
@@ -379,10 +398,40 @@ static void write_carriers(struct world *w, unsigned from)
 	}
 }
 
+/* False: none is taken now. Which pieces are lent is a function of the offset. */
+static bool lend_piece(struct world *w, unsigned index, uint64_t want)
+{
+	struct world_host *host = &w->host[index];
+	uint64_t word = word_at(index, host->written), length = 1 + (word >> 40) % host->lend_bytes;
+	struct world_lent *lent;
+	uint8_t head[8];
+	size_t head_length = (word >> 20) % (sizeof head + 1);
+
+	if (length + head_length > want || length > session_loan_room(host->session))
+		return false;
+	lent = malloc(sizeof *lent + length);
+	CHECK(lent != NULL);
+	lent->next = NULL;
+	lent->length = length;
+	pattern(index, host->written, head, head_length);
+	pattern(index, host->written + head_length, lent->bytes, length);
+	if (session_borrow(host->session, head, head_length, lent->bytes, length, w->now) < 0) {
+		free(lent);
+		return false;
+	}
+	*host->lent_end = lent;
+	host->lent_end = &lent->next;
+	host->written += head_length + length;
+	if (host->message_bytes > 0)
+		session_send_boundary(host->session);
+	return true;
+}
+
 static void write_program(struct world *w, unsigned index)
 {
 	struct world_host *host = &w->host[index];
 
+	take_back(host, session_loans_returned(host->session));
 	while (host->written < host->to_write) {
 		uint64_t want = host->to_write - host->written, moved = 0;
 		struct iovec iov[4];
@@ -391,6 +440,9 @@ static void write_program(struct world *w, unsigned index)
 		if (host->message_bytes > 0 && want > host->message_bytes)
 			want = host->message_bytes;
 		lend(host);
+		if (host->lend_bytes > 0 && (word_at(index, host->written) >> 60) % 4 > 0 &&
+		    lend_piece(w, index, want))
+			continue;
 		used = session_send_space(host->session, want, iov, 4);
 		if (used == 0)
 			return;

@@ -40,6 +40,12 @@ struct world_link {
 	struct world_pipe pipe[2];      /* pipe[i]: from host i to the other */
 };
 
+struct world_lent {
+	struct world_lent *next;
+	size_t length;
+	uint8_t bytes[];
+};
+
 struct world_host {
 	struct session *session;
 	void *memory;
@@ -49,6 +55,9 @@ struct world_host {
 	bool deaf;                      /* the program does not read */
 	uint64_t read_most;             /* bytes it reads in one turn; 0: all */
 	uint64_t message_bytes;         /* writes in messages of this size; 0: not */
+	uint64_t lend_bytes;            /* lends pieces of up to this size, some of them; 0: writes all */
+	struct world_lent *lent, **lent_end;    /* the program's memory that is out, the oldest first */
+	uint64_t lends_back;            /* how many came back, of this session */
 	bool woken;                     /* world.strict: has something to look at */
 	time_ns deadline;
 	time_ns last_delivery_at, longest_gap_ns;

@@ -22,6 +22,7 @@ void run_refusals(void);
 /* scenarios_handle.c */
 void run_handle(void);
 void run_handle_blocking(void);
+void run_handle_lends(void);
 void run_handle_messages(void);
 void run_handle_adopts(void);
 

@@ -193,7 +193,7 @@ static void *sends(void *argument)
 	return NULL;
 }
 
-static void receive_all(hawser_t *h)
+static void receive_until_end(hawser_t *h, uint64_t total)
 {
 	uint8_t bytes[PIECE];
 	uint64_t at = 0;
@@ -203,8 +203,8 @@ static void receive_all(hawser_t *h)
 		verify(bytes, (size_t)n, at, 4);
 		at += (uint64_t)n;
 	}
-	if (n == 0 && at != SOME)
-		lie("a clean end after %llu of %u bytes", (unsigned long long)at, SOME);
+	if (n == 0 && at != total)
+		lie("a clean end after %llu of %llu bytes", (unsigned long long)at, (unsigned long long)total);
 	if (n < 0)
 		refused("hawser_recv");
 }
@@ -218,8 +218,40 @@ void run_handle_blocking(void)
 		return;
 	if (pthread_create(&thread, NULL, sends, h.dialled) != 0)
 		lie("pthread_create");
-	receive_all(h.accepted);
+	receive_until_end(h.accepted, SOME);
 	pthread_join(thread, NULL);
+	handles_close(&h);
+}
+
+/* Lent from one buffer, which is wiped each time that it is back, and freed as soon as close returns. */
+void run_handle_lends(void)
+{
+	struct handles h;
+	uint8_t *bytes = malloc(PIECE);
+	void *token;
+	uint64_t at = 0;
+
+	if (!handles_open(&h, options_with("send_buffer", "256K", "receive_buffer", "256K", NULL))) {
+		free(bytes);
+		return;
+	}
+	for (; at < 4 * PIECE; at += PIECE) {
+		fill(bytes, PIECE, at, 4);
+		if (hawser_lend(h.dialled, bytes, PIECE, bytes, 0) < 0) {
+			refused("hawser_lend");
+			break;
+		}
+		if (at == 3 * PIECE)
+			continue;       /* out when it is closed */
+		if (hawser_returned(h.dialled, &token, 1, -1) != 1 || token != bytes)
+			lie("a token did not come back");
+		memset(bytes, 0xdd, PIECE);
+	}
+	hawser_close(h.dialled);
+	h.dialled = NULL;
+	memset(bytes, 0xdd, PIECE);
+	free(bytes);
+	receive_until_end(h.accepted, at);
 	handles_close(&h);
 }
 

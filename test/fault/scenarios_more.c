@@ -373,6 +373,7 @@ const struct scenario scenarios[] = {
 	{ "refusals", run_refusals },
 	{ "handle", run_handle },
 	{ "handle_blocking", run_handle_blocking },
+	{ "handle_lends", run_handle_lends },
 	{ "handle_messages", run_handle_messages },
 	{ "handle_adopts", run_handle_adopts },
 	{ "fork", run_fork },

@@ -64,8 +64,8 @@ static void check_bounds(struct world *w)
 		MUST(session_state(s) != SESSION_RESET);
 		MUST(s->receive.ahead.count <= RANGE_CREDIT);
 		MUST(flight_runs(&s->sender.flight) <= RANGE_CREDIT);
-		/* Both windows, the spare ones, a tail for every path, and one to read into. */
-		MUST(w->host[i].blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 1);
+		/* Both windows, the spare ones, a tail for every path, one to read into, one to list loans. */
+		MUST(w->host[i].blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 2);
 	}
 }
 
@@ -97,6 +97,7 @@ static struct world *random_world(void)
 	for (unsigned i = 0; i < 2; i++) {
 		w->host[i].message_bytes = one_in(3) ? 1 + random_below(20000) : 0;
 		w->host[i].read_most = one_in(3) ? 1 + random_below(20000) : 0;
+		w->host[i].lend_bytes = one_in(2) ? 1 + random_below(one_in(2) ? 3000 : 300000) : 0;
 	}
 	return w;
 }

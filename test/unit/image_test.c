@@ -90,7 +90,7 @@ static void each_lie_is_refused(void)
 		{ NARROW(0), 4, 256 }, { NARROW(1), 4, 2 }, { NARROW(2), 4, 4 }, { NARROW(3), 4, 4 },
 		{ NARROW(4), 4, SESSION_FINISHED }, { NARROW(4), 4, SESSION_CLOSED }, { NARROW(4), 4, 4 },
 		{ NARROW(5), 4, 1 }, { NARROW(6), 4, 65535 }, { NARROW(7), 4, 65536 },
-		{ WIDE(1), 8, 14 }, { WIDE(1), 8, SAVE_WINDOW_MAX + 1 },
+		{ WIDE(1), 8, SAVE_WINDOW_MAX + 1 },
 		{ WIDE(2), 8, 10 }, { WIDE(2), 8, SAVE_WINDOW_MAX + 1 },
 		{ WIDE(3), 8, 0 }, { WIDE(3), 8, INT64_MAX - 1 }, { WIDE(4), 8, INT64_MAX },
 		{ WIDE(5), 8, INT64_MAX - 1 }, { WIDE(6), 8, INT64_MAX - 1 }, { WIDE(7), 8, UINT64_MAX },
