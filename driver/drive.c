@@ -433,11 +433,13 @@ static size_t turn(struct endpoint *ep, const struct iovec *into, time_ns until)
 size_t drive_wait(struct endpoint *ep, const struct iovec *into, time_ns until)
 {
 	struct drive *d = &ep->drive;
+	/* Short of memory nothing can be read, and poll(2) would tell of it on and on: the engine tries again. */
+	bool able = ep->session && !d->polling && !ep->refused && !ep->retrying;
 
 	close_left(d);
-	if (ep->session && !d->polling && twins_wanted(ep)) {
+	if (able && twins_wanted(ep)) {
 		twins_fetch(ep);
-	} else if (ep->session && !d->polling && has_twins(ep)) {
+	} else if (able && has_twins(ep)) {
 		return turn(ep, into, until);
 	} else {
 		if (!d->polling)
