@@ -58,9 +58,11 @@ static void tick(struct timer *t, time_ns now)
 	}
 	if (d->driven && d->callers == 0 && now - d->now >= TAKE_OVER_NS)
 		d->driven = false;
-	bool long_poll = d->polling && d->polls == d->polls_seen;
+	bool long_poll = d->polling && d->polls == d->polls_seen && !d->wrote;
+	d->wrote = false;
 	d->ticking = d->driven && !long_poll;
-	if (d->driven && long_poll && !d->keeps_deadline)
+	/* Another thread may have written since that one looked when to wake. */
+	if (d->driven && d->polling)
 		timer_start(ep->engine, &ep->deadline, endpoint_deadline(ep, now));
 	if (d->ticking)
 		timer_start(ep->engine, t, (d->callers > 0 ? now : d->now) + TAKE_OVER_NS);
@@ -85,7 +87,7 @@ bool drive_look(struct endpoint *ep, time_ns now)
 		d->ticking = false;
 		return false;
 	}
-	if (d->polling)
+	if (d->polling && !d->wrote)
 		return d->keeps_deadline;
 	if (!d->ticking)
 		timer_start(ep->engine, &d->tick, now + TAKE_OVER_NS);
@@ -155,7 +157,7 @@ static void forget_twins(struct endpoint *ep)
 static bool has_twins(const struct endpoint *ep)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (ep->links[i] && ep->links[i]->twin)
+		if (ep->links[i] && ep->links[i]->twin && ep->links[i]->outcome == LINK_GOES_ON)
 			return true;
 	return false;
 }
@@ -258,8 +260,10 @@ void drive_write(struct endpoint *ep)
 	if (ep->drive.driven && !ep->drive.polling)
 		harvest(ep);
 	struct written written = endpoint_write_links(ep, true, ep->drive.now);
-	/* If it is not driven the engine keeps the deadline, which may be sooner now. */
-	if (written.left || (written.some && !ep->drive.driven))
+	/* The deadline may be sooner now: whoever keeps it has to know. A thread that polls next looks itself. */
+	ep->drive.wrote |= written.some;
+	bool untold = !ep->drive.driven || (ep->drive.polling && !ep->drive.ticking);
+	if (written.left || (written.some && untold))
 		endpoint_kick(ep);
 	kick_if_needed(ep);
 }
@@ -347,9 +351,12 @@ static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 
 static bool any_readable(const struct endpoint *ep)
 {
-	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (ep->links[i] && ep->links[i]->twin && ep->links[i]->readable)
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct link *l = ep->links[i];
+
+		if (l && l->twin && l->readable && l->outcome == LINK_GOES_ON)
 			return true;
+	}
 	return false;
 }
 

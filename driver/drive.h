@@ -46,6 +46,7 @@ struct drive {
 	unsigned impatient;             /* so many waits go to poll(2) at once */
 	unsigned waits;                 /* how often a call had to wait: a few are not worth twins */
 	unsigned polls, polls_seen;     /* counted, and as of the last tick */
+	bool wrote;                     /* something, since then */
 	uint64_t harvest_at;            /* acknowledgements are looked for when so much is written */
 	bool fetching;                  /* a thread gets twins */
 	bool astray;                    /* a twin was not one any more */

@@ -36,6 +36,7 @@ struct face {
 	int fd;                         /* the engine's end; -1: closed */
 	struct watch watch;
 	bool readable, writable;        /* edges seen, not used up */
+	bool watches_room;              /* it was full lately: an edge is wanted when it is not */
 	size_t stale_bytes;             /* at the head of the receive queue: have been forwarded */
 	time_ns bulk_at;                /* the last large write came; 0: it has been looked at */
 	bool shut;                      /* the program writes no more (shutdown or close) */

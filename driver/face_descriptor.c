@@ -12,6 +12,7 @@
 #include "driver/name.h"
 
 #define SOCKET_BUFFER_BYTES (1 << 20)
+#define FULL_RETRY_NS       (20 * NS_PER_MS)
 
 static int socket_type(const struct endpoint *ep)
 {
@@ -37,6 +38,25 @@ static int bind_name(struct endpoint *ep, int fd)
 	return bind(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
 }
 
+static void watch_room(struct endpoint *ep, bool room)
+{
+	uint32_t events = EPOLLIN | EPOLLRDHUP | (room ? EPOLLOUT : 0u);
+
+	if (watch_change(ep->engine, &ep->face.watch, events) == 0)
+		ep->face.watches_room = room;
+}
+
+void face_descriptor_full(struct endpoint *ep)
+{
+	if (!ep->face.watches_room)
+		watch_room(ep, true);
+	/* No edge will come of what is not watched. */
+	if (ep->face.watches_room)
+		ep->face.writable = false;
+	else
+		timer_start(ep->engine, &ep->retry, engine_now(ep->engine) + FULL_RETRY_NS);
+}
+
 static void face_ready(struct watch *w, uint32_t events)
 {
 	struct face *f = container_of(w, struct face, watch);
@@ -45,6 +65,9 @@ static void face_ready(struct watch *w, uint32_t events)
 	pthread_mutex_lock(&ep->lock);
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
 		f->readable = true;
+	/* Each reading of the program's is an edge: nobody wants to be woken for those that make no room. */
+	if ((events & EPOLLOUT) && f->writable && f->watches_room)
+		watch_room(ep, false);
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		f->writable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP))
@@ -63,7 +86,7 @@ static int watch_face(struct endpoint *ep, int fd)
 	struct face *f = &ep->face;
 
 	assert(f->fd < 0 && f->kind == FACE_ABSENT);
-	return watch_start(ep->engine, &f->watch, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, face_ready);
+	return watch_start(ep->engine, &f->watch, fd, EPOLLIN | EPOLLRDHUP, face_ready);
 }
 
 /* The engine's end is fd from now on, which is watched already; its first stale_bytes are forwarded. */

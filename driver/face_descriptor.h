@@ -26,6 +26,9 @@ int face_descriptor_connect(struct endpoint *ep, int path_fd, struct failure *fa
 bool face_descriptor_give(struct endpoint *ep, time_ns now);
 bool face_descriptor_take(struct endpoint *ep, time_ns now);
 
+/* Under ep->lock: its socket takes no more. */
+void face_descriptor_full(struct endpoint *ep);
+
 /* Under ep->lock: whether the program wrote something that is not in the session yet. */
 bool face_descriptor_pending(struct endpoint *ep);
 

@@ -25,7 +25,7 @@ static void give_failed(struct endpoint *ep, int error, time_ns now)
 	if (error == EPIPE || error == ECONNRESET)
 		gone_deaf(ep, now);
 	else if (error == EAGAIN)
-		ep->face.writable = false;
+		face_descriptor_full(ep);
 	else
 		timer_start(ep->engine, &ep->retry, now + GIVE_RETRY_NS);       /* no edge will come */
 }

@@ -226,4 +226,7 @@ void twins_fetch(struct endpoint *ep)
 	}
 	if (twin)
 		twin_close(twin);
+	/* Who polls meanwhile does not know of it. */
+	if (d->polling)
+		endpoint_kick(ep);
 }
