@@ -33,9 +33,8 @@ enum {
 	IMAGE_PEER_DONE      = 1 << 3,
 	IMAGE_DISCARD        = 1 << 4,
 	IMAGE_MODE_WISHED    = 1 << 5,
-	IMAGE_RESET_BY_PEER  = 1 << 6,
-	IMAGE_PATHLESS_ENDED = 1 << 7,
-	IMAGE_FLAGS_ALL      = (1 << 8) - 1,
+	IMAGE_PATHLESS_ENDED = 1 << 6,
+	IMAGE_FLAGS_ALL      = (1 << 7) - 1,
 };
 
 /* The fixed part. */

@@ -182,7 +182,6 @@ static int act(struct session *s, struct path *p, time_ns now)
 			s->peer_consumed = frame.reset.consumed;
 		p->closed_by_peer = true;
 		p->close_reason = frame.reset.reason;
-		s->reset_by_peer = true;
 		session_reset(s, (enum reason)frame.reset.reason, now);
 		return 0;
 	case FRAME_CLOSE:

@@ -45,7 +45,6 @@ static unsigned flags_of(const struct session *s)
 	flags |= s->peer_done ? IMAGE_PEER_DONE : 0;
 	flags |= s->discard ? IMAGE_DISCARD : 0;
 	flags |= mode_wished(s) ? IMAGE_MODE_WISHED : 0;
-	flags |= s->reset_by_peer ? IMAGE_RESET_BY_PEER : 0;
 	flags |= s->pathless_at != TIME_NEVER && s->pathless_ended ? IMAGE_PATHLESS_ENDED : 0;
 	return flags;
 }
@@ -249,7 +248,6 @@ static void thaw(struct session *s, const struct image_fixed *f, time_ns now)
 	s->discard = (f->flags & IMAGE_DISCARD) != 0;
 	s->mode_wished = (f->flags & IMAGE_MODE_WISHED) != 0;
 	s->mode_wish = (enum session_mode)f->mode_wish;
-	s->reset_by_peer = (f->flags & IMAGE_RESET_BY_PEER) != 0;
 	s->peer_consumed = f->peer_consumed;
 	s->peer_window = f->peer_window;
 	s->limit_announced = f->limit_announced;

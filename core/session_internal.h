@@ -31,7 +31,6 @@ struct session {
 	bool discard;                   /* the program reads no more */
 	bool mode_wished;               /* the peer is to be asked for mode_wish as soon as there is a path */
 	enum session_mode mode_wish;
-	bool reset_by_peer;
 	uint64_t peer_consumed;         /* of our bytes, by the peer's program */
 	uint64_t peer_window;           /* the receive limit that the peer began with */
 	uint64_t limit_announced;       /* our receive limit as last told */

@@ -105,6 +105,15 @@ static time_ns patience(time_ns timeout_ns)
 	return timeout_ns == TIME_NEVER ? TIME_NEVER : timeout_ns;
 }
 
+/* It was reset for this reason, and says so to its peer. */
+static bool was_reset_for(const struct host *host, enum reason reason)
+{
+	if (host->session != NULL)
+		return session_state(host->session) == SESSION_RESET &&
+		       session_reason(host->session) == reason;
+	return host->final_state == SESSION_RESET && host->final_reason == reason;
+}
+
 /* A session may be reset only for a reason that what happened explains. */
 static void check_reset(const struct world *w, const struct host *host)
 {
@@ -112,12 +121,8 @@ static void check_reset(const struct world *w, const struct host *host)
 	time_ns now = host_now(w, host), quiet_ns = now - host->heard_before;
 	bool disrupted = now - w->disrupted_until - host->leap_ns <= 120 * NS_PER_S || w->ending;
 
-	if (host->session->reset_by_peer) {
-		world_must(w, peer->aborted || peer->final_state == SESSION_RESET ||
-			   (peer->session != NULL && session_state(peer->session) == SESSION_RESET),
-			   "end: host %u was reset by a peer that did not", host->number);
+	if (was_reset_for(peer, session_reason(host->session)))
 		return;
-	}
 	switch (session_reason(host->session)) {
 	case REASON_ABORTED:
 	case REASON_PROCESS_EXITS:
