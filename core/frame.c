@@ -195,7 +195,8 @@ size_t frame_join_encode(uint8_t *out, size_t capacity, const struct frame_join 
 	out = put_u16(out, join->replaces);
 	out = put_u8(out, join->carrier);
 	out = put_u8(out, join->resume);
-	put_zero(out, 2);
+	out = put_zero(out, 2);
+	put_bytes(out, join->confirmed, sizeof join->confirmed);
 	return FRAME_HEADER_BYTES + FRAME_JOIN_BYTES;
 }
 
@@ -215,6 +216,7 @@ int frame_join_decode(const uint8_t *payload, size_t length, struct frame_join *
 	got.resume = flags != 0;
 	if (flags > 1 || !take_zero(&payload, 2) || !valid_join(&got))
 		return -EPROTO;
+	take_bytes(&payload, got.confirmed, sizeof got.confirmed);
 	*join = got;
 	return 0;
 }

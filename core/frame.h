@@ -47,7 +47,7 @@ enum frame_type {
 
 /* Lengths of payloads. */
 #define FRAME_HELLO_BYTES    92u
-#define FRAME_JOIN_BYTES     40u
+#define FRAME_JOIN_BYTES     56u
 #define FRAME_ACCEPT_BYTES   64u
 #define FRAME_CONFIRM_BYTES  32u
 #define FRAME_DATA_MIN       8u
@@ -103,6 +103,7 @@ struct frame_join {
 	uint16_t replaces;              /* path whose carrier this one succeeds, or PATH_ID_NONE */
 	uint8_t carrier;
 	bool resume;                    /* the dialler has no other path */
+	uint8_t confirmed[NONCE_BYTES]; /* nonce of the ACCEPT by which the session was opened */
 };
 
 struct frame_accept {

@@ -424,6 +424,11 @@ void handshake_refuse(struct handshake *h, enum reason reason, uint16_t detail)
 	fail_aloud(h, reason, detail);
 }
 
+const uint8_t *handshake_accept_nonce(const struct handshake *h)
+{
+	return h->proof.accept;
+}
+
 const struct handshake_peer *handshake_peer(const struct handshake *h)
 {
 	return &h->peer;

@@ -129,6 +129,12 @@ void handshake_confirm(struct handshake *h);
 /* NEEDS_DECISION or ACCEPTED: says no by a CLOSE, then FAILED. */
 void handshake_refuse(struct handshake *h, enum reason reason, uint16_t detail);
 
+/*
+ * The nonce of the ACCEPT, once it was sent or received. It names what was answered and confirmed: every
+ * JOIN of the session carries it, so that an acceptor whom the CONFIRM never reached takes the JOIN for it.
+ */
+const uint8_t *handshake_accept_nonce(const struct handshake *h);
+
 const struct handshake_peer *handshake_peer(const struct handshake *h);
 /* In state FAILED. */
 const struct handshake_failure *handshake_failure(const struct handshake *h);

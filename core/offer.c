@@ -41,6 +41,7 @@ static size_t encode_join(uint8_t *out, size_t capacity, const struct handshake_
 
 	memcpy(join.id, offer->id, sizeof join.id);
 	memcpy(join.nonce, nonce, sizeof join.nonce);
+	memcpy(join.confirmed, offer->confirmed, sizeof join.confirmed);
 	return frame_join_encode(out, capacity, &join);
 }
 
@@ -91,6 +92,7 @@ static int decode_join(struct handshake_offer *out, const uint8_t *payload, size
 		.resume = join.resume,
 	};
 	memcpy(out->id, join.id, sizeof out->id);
+	memcpy(out->confirmed, join.confirmed, sizeof out->confirmed);
 	return 0;
 }
 

@@ -25,6 +25,7 @@ struct handshake_offer {
 	uint32_t orphan_timeout_ms;             /* H */
 	uint16_t replaces;                      /* J */
 	bool resume;                            /* J */
+	uint8_t confirmed[NONCE_BYTES];         /* J; see handshake_accept_nonce */
 };
 
 /* As the frames' encoders and decoders. type: FRAME_HELLO or FRAME_JOIN, whose secret stays zero. */

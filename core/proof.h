@@ -16,7 +16,7 @@ struct proof {
 	bool join;
 	uint8_t preambles[2][PREAMBLE_BYTES];   /* the dialler's, the acceptor's */
 	uint8_t offer[FRAME_HELLO_BYTES];
-	uint8_t accept[FRAME_ACCEPT_BYTES];
+	uint8_t accept[FRAME_ACCEPT_BYTES];     /* the nonce first */
 };
 
 /* All of these before a MAC is computed; the ACCEPT with or without its MAC. */

@@ -256,6 +256,7 @@ static void established(struct dialler *d, struct attempt *winner)
 	for (unsigned i = 0; i < race->begun; i++)
 		if (race->attempt[i] == winner)
 			race->attempt[i] = NULL;
+	memcpy(d->offer.confirmed, handshake_accept_nonce(&winner->greeting.handshake), NONCE_BYTES);
 	timer_stop(d->engine, &d->timer);
 	redial_begin(d, &race->pairs, engine_now(d->engine));
 	want = redial_want(d, &pair.group);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/hmac.h"
 #include "driver/accept_queue.h"
 #include "driver/address.h"
 #include "driver/endpoint.h"
@@ -20,14 +21,14 @@ struct guest {
 	struct greeting greeting;
 	uint64_t place;                 /* where it comes from */
 	unsigned beside;                /* other guests from there */
-	uint64_t promised_bytes;        /* of memory_promise: for the session that it asks for */
+	uint64_t window_bytes;          /* declared to its HELLO */
+	uint64_t promised_bytes;        /* of memory_promise: that, or 0 while it is kept without a carrier */
 	bool offered;
-	bool parked;                    /* a JOIN that waits for its session's HELLO to be confirmed */
+	bool answered;                  /* a HELLO: its ACCEPT may be confirmed, by a JOIN too */
+	bool opened;                    /* and a JOIN has done so: its CONFIRM brings a further path */
 };
 
 static void guest_event(struct greeting *g, enum greeting_event event);
-
-static void guest_failed(struct guest *guest);
 
 /* An IPv4 address, or the network of an IPv6 one: whoever has one address there has them all. */
 static uint64_t place_of(struct carrier *carrier)
@@ -57,14 +58,17 @@ static void count_beside(struct guest *guest, int change)
 }
 
 /* The first that is better than all before it: so the oldest of those that are as good. */
-static struct guest *least_welcome(struct listeners *all)
+static struct guest *least_welcome(struct listeners *all, bool with_carrier)
 {
-	struct guest *least = all->oldest;
+	struct guest *least = NULL;
 
-	for (struct guest *guest = all->oldest; guest; guest = guest->newer)
-		if (guest->beside > least->beside ||
+	for (struct guest *guest = all->oldest; guest; guest = guest->newer) {
+		if (with_carrier && !guest->greeting.carrier)
+			continue;
+		if (!least || guest->beside > least->beside ||
 		    (guest->place == least->place && least->offered && !guest->offered))
 			least = guest;
+	}
 	return least;
 }
 
@@ -99,7 +103,7 @@ void guest_new(struct engine *e, struct listener *listener, int fd, const char *
 		return;
 	}
 	if (all->guest_count == GUESTS_MAX)
-		guest_failed(least_welcome(all));
+		guest_free(least_welcome(all, false));
 	guest->listener = listener;
 	survey_bind_arrival(e, guest->greeting.carrier);
 	guest->place = place_of(guest->greeting.carrier);
@@ -135,16 +139,16 @@ static void count_join(struct endpoint *ep)
 	ep->joins++;
 }
 
-/* A HELLO of this session that was accepted and is not confirmed yet. */
-static bool hello_pending(struct listeners *all, const uint8_t id[SESSION_ID_BYTES])
+/* The HELLO whose ACCEPT this JOIN names: it was answered, and is not confirmed yet. */
+static struct guest *hello_of(struct listeners *all, const struct handshake_offer *join)
 {
-	for (struct guest *guest = all->oldest; guest; guest = guest->newer) {
-		const struct handshake_offer *offer = offer_of(guest);
-
-		if (offer && !offer->join && memcmp(offer->id, id, SESSION_ID_BYTES) == 0)
-			return true;
-	}
-	return false;
+	for (struct guest *guest = all->oldest; guest; guest = guest->newer)
+		if (guest->answered && !guest->opened && guest->listener &&
+		    memcmp(offer_of(guest)->id, join->id, SESSION_ID_BYTES) == 0 &&
+		    memcmp(handshake_accept_nonce(&guest->greeting.handshake), join->confirmed,
+			   NONCE_BYTES) == 0)
+			return guest;
+	return NULL;
 }
 
 static struct handshake_terms terms_of(const struct options *options, uint64_t window_bytes, unsigned kind)
@@ -179,10 +183,13 @@ static void decide_hello(struct guest *guest, const struct handshake_offer *offe
 	} else if (accept_queue_waiting(listener->queue) >= WAITING_MAX) {
 		greeting_refuse(&guest->greeting, REASON_BUSY);
 	} else {
-		guest->promised_bytes = memory_promise(&e->memory, window_wish(listener));
-		terms = terms_of(&listener->options, guest->promised_bytes, offer->kind);
+		guest->window_bytes = memory_promise(&e->memory, window_wish(listener));
+		guest->promised_bytes = guest->window_bytes;
+		terms = terms_of(&listener->options, guest->window_bytes, offer->kind);
 		if (greeting_admit(&guest->greeting, NULL, &terms) < 0)
 			guest_free(guest);
+		else
+			guest->answered = true;
 	}
 }
 
@@ -190,36 +197,36 @@ static void decide_join(struct guest *guest, const struct handshake_offer *offer
 {
 	struct engine *e = guest->greeting.engine;
 	struct endpoint *ep = endpoint_find(e, offer->id, false);
-	/* Of a session that exists nothing is declared again, but its kind is part of the answer. */
-	struct handshake_terms terms = { .kind = ep && ep->messages ? SESSION_MESSAGES : SESSION_STREAM };
+	const struct guest *hello = ep ? NULL : hello_of(e->listeners, offer);
+	const uint8_t *secret = ep ? ep->secret : hello ? offer_of(hello)->secret : NULL;
+	/* Nothing is declared again, but the kind is part of the answer. */
+	struct handshake_terms terms = { .kind = SESSION_STREAM };
 
-	guest->parked = false;
-	if (!ep && hello_pending(e->listeners, offer->id))
-		guest->parked = true;
+	if (hello)
+		terms.kind = offer_of(hello)->kind;
+	else if (ep && ep->messages)
+		terms.kind = SESSION_MESSAGES;
 	/* One that was reset waits only for its program to read: no path can bring it back. */
-	else if (!ep || endpoint_state(ep) == SESSION_RESET)
+	if (!secret || (ep && endpoint_state(ep) == SESSION_RESET))
 		greeting_refuse(&guest->greeting, REASON_UNKNOWN_SESSION);
-	else if (!join_allowed(ep))
+	else if (ep && !join_allowed(ep))
 		greeting_refuse(&guest->greeting, REASON_BUSY);
-	else if (greeting_admit(&guest->greeting, ep->secret, &terms) < 0)
+	else if (greeting_admit(&guest->greeting, secret, &terms) < 0)
 		guest_free(guest);
 }
 
-/* A HELLO of this session was confirmed, or came to nothing: those that waited for it are decided. */
-static void unpark(struct listeners *all, const uint8_t id[SESSION_ID_BYTES])
+static bool has_its_window(struct guest *hello)
 {
-	struct guest *guest, *newer;
-
-	for (guest = all->oldest; guest; guest = newer) {
-		newer = guest->newer;
-		if (guest->parked && memcmp(offer_of(guest)->id, id, SESSION_ID_BYTES) == 0)
-			decide_join(guest, offer_of(guest));
-	}
+	if (hello->promised_bytes == 0 &&
+	    memory_promise_again(&hello->greeting.engine->memory, hello->window_bytes))
+		hello->promised_bytes = hello->window_bytes;
+	return hello->promised_bytes > 0;
 }
 
-static int make_endpoint(struct guest *guest, const struct handshake_offer *offer,
-			 const struct carrier_route *route, struct endpoint **out)
+/* What a HELLO asked for. */
+static int make_endpoint(struct guest *guest, const struct carrier_route *route, struct endpoint **out)
 {
+	const struct handshake_offer *offer = offer_of(guest);
 	const struct options *options = &guest->listener->options;
 	struct engine *e = guest->greeting.engine;
 	time_ns orphan_timeout_ns = time_of_ms(offer->orphan_timeout_ms);
@@ -272,9 +279,23 @@ static int attach(struct guest *guest, struct endpoint *ep, const struct handsha
 	return endpoint_attach(ep, &config);
 }
 
-static void open_session(struct guest *guest, const struct handshake_offer *offer)
+/* The session exists: what is left of its HELLOs can open nothing any more. */
+static void forget_kept(struct listeners *all, const uint8_t id[SESSION_ID_BYTES])
 {
-	struct listener *listener = guest->listener;
+	struct guest *guest, *newer;
+
+	for (guest = all->oldest; guest; guest = newer) {
+		newer = guest->newer;
+		if (guest->greeting.stage == GREETING_STAGE_KEPT &&
+		    memcmp(offer_of(guest)->id, id, SESSION_ID_BYTES) == 0)
+			guest_free(guest);
+	}
+}
+
+/* The session of that HELLO, which `guest` has confirmed: itself, or a JOIN that brings the first path. */
+static void open_session(struct guest *hello, struct guest *guest, const struct handshake_offer *offer)
+{
+	struct listener *listener = hello->listener;
 	struct carrier *carrier = guest->greeting.carrier;
 	struct listeners *all = guest->greeting.engine->listeners;
 	struct carrier_route route;
@@ -283,56 +304,66 @@ static void open_session(struct guest *guest, const struct handshake_offer *offe
 	int err;
 
 	carrier->ops->route(carrier, &route);
-	if (!listener || make_endpoint(guest, offer, &route, &ep) < 0) {
+	if (!listener || !has_its_window(hello) || make_endpoint(hello, &route, &ep) < 0) {
 		guest_free(guest);
-		unpark(all, offer->id);
 		return;
 	}
+	hello->opened = true;
 	err = attach(guest, ep, offer);
+	forget_kept(all, offer->id);
 	if (err < 0) {
 		failure_system(&failure, -err, "the session's first path");
 		endpoint_fail(ep, REASON_OUT_OF_MEMORY, &failure);
 	} else {
 		accept_queue_deliver(listener->queue, ep);
 	}
-	unpark(all, offer->id);
 }
 
 static void guest_done(struct guest *guest)
 {
 	struct handshake_offer offer = *offer_of(guest);
-	struct endpoint *ep;
+	struct engine *e = guest->greeting.engine;
+	struct guest *hello = offer.join ? hello_of(e->listeners, &offer) : guest;
+	struct endpoint *ep = offer.join || guest->opened ? endpoint_find(e, offer.id, false) : NULL;
 
-	if (!offer.join) {
-		open_session(guest, &offer);
-	} else {
-		ep = endpoint_find(guest->greeting.engine, offer.id, false);
-		if (ep) {
+	if (ep && !mac_equal(offer.secret, ep->secret)) {
+		/* Proved to a HELLO that lost its id to another's. */
+		guest_free(guest);
+	} else if (ep) {
+		if (offer.join)
 			count_join(ep);
-			(void)attach(guest, ep, &offer);
-		} else {
-			guest_free(guest);
-		}
+		(void)attach(guest, ep, &offer);
+	} else if (hello && !hello->opened) {
+		open_session(hello, guest, &offer);
+	} else {
+		guest_free(guest);
 	}
 	explicit_bzero(&offer, sizeof offer);
 }
 
+/* Its carrier is gone, which may have taken the CONFIRM along: a JOIN can confirm it until its patience ends. */
+static bool worth_keeping(const struct guest *guest)
+{
+	return guest->answered && !guest->opened && guest->listener && guest->greeting.error < 0 &&
+	       timer_started(&guest->greeting.timer) &&
+	       !endpoint_find_any(guest->greeting.engine, offer_of(guest)->id, false);
+}
+
 static void guest_failed(struct guest *guest)
 {
-	struct listeners *all = guest->greeting.engine->listeners;
-	const struct handshake_offer *offer = offer_of(guest);
-	bool hello = offer && !offer->join;
-	uint8_t id[SESSION_ID_BYTES];
-
-	if (hello)
-		memcpy(id, offer->id, sizeof id);
-	guest_free(guest);
-	if (hello)
-		unpark(all, id);
+	if (!worth_keeping(guest)) {
+		guest_free(guest);
+		return;
+	}
+	greeting_keep(&guest->greeting);
+	memory_withdraw(&guest->greeting.engine->memory, guest->promised_bytes);
+	guest->promised_bytes = 0;
 }
 
 bool guests_make_room(struct listeners *all, int error)
 {
+	struct guest *least;
+
 	switch (error) {
 	case -EMFILE:
 	case -ENFILE:
@@ -342,10 +373,10 @@ bool guests_make_room(struct listeners *all, int error)
 	default:
 		return false;
 	}
-	if (!all->oldest)
-		return false;
-	guest_failed(least_welcome(all));
-	return true;
+	least = least_welcome(all, true);
+	if (least)
+		guest_free(least);
+	return least != NULL;
 }
 
 static void guest_event(struct greeting *g, enum greeting_event event)

@@ -9,9 +9,10 @@
 #include "driver/listener.h"
 
 /*
- * Carriers whose handshake is not done, of all listeners. Above this one goes: of the place (an IPv4 address,
- * an IPv6 network) that has most, one without an offer if there is one, the oldest of these. So it does when
- * descriptors run out.
+ * Carriers whose handshake is not done, of all listeners, and answered HELLOs whose carrier is gone, which wait
+ * for a JOIN to confirm them as long as for a CONFIRM. Above this one goes: of the place (an IPv4 address,
+ * an IPv6 network) that has most, one without an offer if there is one, the oldest of these. So does one that
+ * has a carrier when descriptors run out.
  */
 #define GUESTS_MAX           256u
 #define GUEST_PATIENCE_NS    (10 * NS_PER_S)
@@ -28,7 +29,7 @@ void guest_new(struct engine *e, struct listener *listener, int fd, const char *
 
 /*
  * error: of a call that something more welcome than a guest failed by. If it was for want of descriptors or
- * memory the least welcome guest goes, and the call may be tried again; false: it was not, or there is no guest.
+ * memory the least welcome guest goes, and the call may be tried again; false: it was not, or no guest has a carrier.
  */
 bool guests_make_room(struct listeners *all, int error);
 

@@ -138,6 +138,7 @@ static void go_on(struct greeting *g)
 	case GREETING_STAGE_NONE:
 	case GREETING_STAGE_WAITING:
 	case GREETING_STAGE_OVER:
+	case GREETING_STAGE_KEPT:
 		break;
 	}
 }
@@ -255,6 +256,16 @@ void greeting_refuse(struct greeting *g, enum reason reason)
 	handshake_refuse(&g->handshake, reason, 0);
 	g->told = HANDSHAKE_IN_PROGRESS;
 	engine_post(g->engine, &g->task);
+}
+
+void greeting_keep(struct greeting *g)
+{
+	assert(g->stage == GREETING_STAGE_OVER && g->error < 0 && timer_started(&g->timer));
+	watch_stop(g->engine, &g->watch);
+	engine_unpost(g->engine, &g->task);
+	g->carrier->ops->close(g->carrier, true);
+	g->carrier = NULL;
+	g->stage = GREETING_STAGE_KEPT;
 }
 
 int greeting_failure(const struct greeting *g, enum reason *reason)

@@ -31,6 +31,7 @@ enum greeting_stage {
 	GREETING_STAGE_WAITING,         /* connected, the offer is held back */
 	GREETING_STAGE_TALKING,
 	GREETING_STAGE_OVER,
+	GREETING_STAGE_KEPT,            /* without its carrier */
 };
 
 struct greeting {
@@ -64,6 +65,12 @@ int greeting_offer(struct greeting *g, const struct handshake_offer *offer);
 int greeting_admit(struct greeting *g, const uint8_t *secret, const struct handshake_terms *terms);
 void greeting_confirm(struct greeting *g);
 void greeting_refuse(struct greeting *g, enum reason reason);
+
+/*
+ * After FAILED, of an acceptor whose carrier failed: lets go of the carrier and keeps what was said on it.
+ * At the deadline FAILED comes again.
+ */
+void greeting_keep(struct greeting *g);
 
 /* -errno that a socket programmer expects, and the reason (REASON_NONE: the carrier failed, errno says all). */
 int greeting_failure(const struct greeting *g, enum reason *reason);

@@ -130,6 +130,20 @@ void memory_withdraw(struct memory *m, uint64_t bytes)
 	pthread_mutex_unlock(&m->lock);
 }
 
+bool memory_promise_again(struct memory *m, uint64_t bytes)
+{
+	uint64_t windows = m->budget_bytes / 2;
+	bool fits;
+
+	pthread_mutex_lock(&m->lock);
+	fits = bytes <= MEMORY_SHARE_BYTES ||
+	       (m->promised_bytes <= windows && bytes <= windows - m->promised_bytes);
+	if (fits)
+		m->promised_bytes += bytes;
+	pthread_mutex_unlock(&m->lock);
+	return fits;
+}
+
 bool memory_tight(struct memory *m)
 {
 	bool tight;

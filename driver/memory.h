@@ -59,6 +59,8 @@ uint64_t memory_budget(uint64_t system_bytes, const char *text);
  */
 uint64_t memory_promise(struct memory *m, uint64_t want);
 void memory_withdraw(struct memory *m, uint64_t bytes);
+/* The window that had been promised, and withdrawn. False: it is not to be had now. */
+bool memory_promise_again(struct memory *m, uint64_t bytes);
 
 /* Half of the budget is lent: who keeps a share of what is not acknowledged waits, and nobody keeps spare blocks. */
 bool memory_tight(struct memory *m);

@@ -102,6 +102,7 @@ static size_t true_offer(struct world *w, uint8_t *out, size_t capacity)
 	memcpy(hello.nonce, w->peer_nonce, sizeof hello.nonce);
 	memcpy(join.id, o->id, sizeof join.id);
 	memcpy(join.nonce, w->peer_nonce, sizeof join.nonce);
+	memcpy(join.confirmed, o->confirmed, sizeof join.confirmed);
 	return o->join ? frame_join_encode(out, capacity, &join) : frame_hello_encode(out, capacity, &hello);
 }
 
@@ -191,6 +192,7 @@ static void draw_offer(struct world *w)
 		if (o->replaces == o->path_id)
 			o->replaces = PATH_ID_NONE;
 		o->resume = draw_u8(d) & 1;
+		memcpy(o->confirmed, w->nonce, sizeof o->confirmed);
 		return;
 	}
 	o->kind = draw_u8(d) & 1;
@@ -222,6 +224,8 @@ static void decide(struct world *w)
 	HOLDS(o->receive_limit <= STREAM_OFFSET_MAX && o->kind <= 1 && o->mode <= FRAME_MODE_LAST);
 	if (!o->join && !w->altered)
 		HOLDS(memcmp(o->secret, w->offer.secret, SECRET_BYTES) == 0);
+	if (o->join && !w->altered)
+		HOLDS(memcmp(o->confirmed, w->offer.confirmed, NONCE_BYTES) == 0);
 	handshake_admit(&w->h, w->offer.secret, w->nonce, &w->terms);
 }
 

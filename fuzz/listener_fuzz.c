@@ -55,14 +55,35 @@ static const struct stranger *opener(const struct hall *h, const struct stranger
 	return NULL;
 }
 
-static enum due due_of(const struct hall *h, struct stranger *s)
+/* The HELLO whose ACCEPT this JOIN names; NULL: there was none. */
+static struct stranger *named(struct hall *h, const struct stranger *join)
+{
+	for (unsigned i = 0; i < h->count; i++) {
+		struct stranger *s = &h->stranger[i];
+
+		if (s->accepted && !s->offer.join && same_id(s, join) &&
+		    memcmp(s->accept.nonce, join->offer.confirmed, NONCE_BYTES) == 0)
+			return s;
+	}
+	return NULL;
+}
+
+/* Whose session it is that this one asks for. */
+static const struct stranger *first_of(struct hall *h, const struct stranger *s)
+{
+	const struct stranger *first = s->offer.join ? opener(h, s) : s;
+
+	return first ? first : named(h, s);
+}
+
+static enum due due_of(struct hall *h, struct stranger *s)
 {
 	enum due due = stranger_due(s);
-	const struct stranger *first = s->offer.join ? opener(h, s) : s;
+	const struct stranger *first = first_of(h, s);
 
 	if (!s->accepted)
 		return due;
-	/* Nobody joins what nobody has opened. */
+	/* Nobody joins what nobody has opened or may open by that. */
 	HOLDS(due == DUE_DECISION && first);
 	return stranger_due_accepted(s, first->offer.secret);
 }
@@ -76,20 +97,6 @@ static uint64_t bounded_promises(const struct hall *h)
 }
 
 /* --- what must hold at rest --- */
-
-/* A JOIN may wait for the CONFIRM of its session's HELLO. */
-static bool may_wait(struct hall *h, const struct stranger *s)
-{
-	if (!s->offer.join)
-		return false;
-	for (unsigned i = 0; i < h->count; i++) {
-		const struct stranger *other = &h->stranger[i];
-
-		if (other->accepted && !other->offer.join && !other->over && same_id(other, s))
-			return true;
-	}
-	return false;
-}
 
 static void judge_refusal(const struct hall *h, const struct stranger *s)
 {
@@ -131,13 +138,13 @@ static void judge_end(struct hall *h, struct stranger *s, enum due due)
 }
 
 /* False: what it asked for has not come yet. */
-static bool may_stay(struct hall *h, const struct stranger *s, enum due due)
+static bool may_stay(const struct stranger *s, enum due due)
 {
 	if (s->accepted_at < 0 || due == DUE_SESSION)
 		return true;
 	if (by_hand_now() - s->accepted_at > GUEST_PATIENCE_NS)
 		return false;
-	return due == DUE_DECISION ? may_wait(h, s) : due == DUE_NOTHING && !s->shut;
+	return due == DUE_NOTHING && !s->shut;
 }
 
 static void judge(struct hall *h, struct stranger *s)
@@ -156,7 +163,7 @@ static void judge(struct hall *h, struct stranger *s)
 	if (s->over)
 		judge_end(h, s, due);
 	else if (s->fd >= 0)
-		HOLDS(may_stay(h, s, due));
+		HOLDS(may_stay(s, due));
 }
 
 /* Those who were at a door that has gone were never taken in. */
@@ -169,13 +176,15 @@ static void doors_gone(struct hall *h)
 
 static void hear_all(struct hall *h)
 {
-	/* First who has opened a session, then who joins it. */
 	for (unsigned i = 0; i < h->count; i++) {
-		struct stranger *s = &h->stranger[i];
+		struct stranger *s = &h->stranger[i], *hello;
 
 		stranger_hear(s);
-		if (s->accepted && stranger_due(s) == DUE_DECISION && !s->offer.join)
-			s->opened = due_of(h, s) == DUE_SESSION;
+		if (!s->accepted || stranger_due(s) != DUE_DECISION || due_of(h, s) != DUE_SESSION)
+			continue;
+		hello = s->offer.join ? named(h, s) : s;
+		if (hello)
+			hello->opened = true;
 	}
 }
 
@@ -184,7 +193,7 @@ static bool all_answered(struct hall *h)
 	for (unsigned i = 0; i < h->count; i++) {
 		struct stranger *s = &h->stranger[i];
 
-		if (!s->settled && !s->over && s->fd >= 0 && !may_stay(h, s, due_of(h, s)))
+		if (!s->settled && !s->over && s->fd >= 0 && !may_stay(s, due_of(h, s)))
 			return false;
 	}
 	return true;
@@ -252,6 +261,11 @@ static struct handshake_offer draw_offer(struct hall *h)
 	if (offer.replaces == offer.path_id)
 		offer.replaces = PATH_ID_NONE;
 	offer.id[0] = draw_below(d, HONEST_NAME);
+	/* Most often the ACCEPT that came last. */
+	for (unsigned i = 0; i < h->count && offer.path_id % 4 != 3; i++)
+		if (h->stranger[i].accepted && !h->stranger[i].offer.join &&
+		    memcmp(h->stranger[i].offer.id, offer.id, SESSION_ID_BYTES) == 0)
+			memcpy(offer.confirmed, h->stranger[i].accept.nonce, NONCE_BYTES);
 	return offer;
 }
 
@@ -292,7 +306,7 @@ static void says_anything(struct hall *h, struct stranger *s)
 static void confirms(struct hall *h, struct stranger *s)
 {
 	static const uint8_t wrong[SECRET_BYTES];
-	const struct stranger *first = s->offer.join ? opener(h, s) : s;
+	const struct stranger *first = first_of(h, s);
 
 	if (s->accepted && first)
 		stranger_confirm(s, draw_below(h->d, 8) == 1 ? wrong : first->offer.secret);
@@ -397,18 +411,23 @@ static void table_changes(struct hall *h)
 
 /* --- the honest peer --- */
 
-/* Without room for its carrier and its face there can be no session. */
-static bool has_room(const struct hall *h)
+/* Without room for its carrier and its face there can be no session. Guests that have a carrier would go. */
+static bool has_room(struct hall *h)
 {
 	const struct listeners *all = h->engine->listeners;
-	unsigned spare = by_hand_table.most - by_hand_table.open, waiting = 0;
+	unsigned spare = by_hand_table.most - by_hand_table.open, waiting = 0, guests = 0;
 
 	if (by_hand_table.open > by_hand_table.most)
 		return false;
 	for (const struct entrance *entrance = all->entrances; entrance; entrance = entrance->next)
 		if (entrance->listener)
 			waiting += accept_queue_waiting(entrance->listener->queue);
-	return spare >= 2 || spare + all->guest_count >= 2 + waiting;
+	for (unsigned i = 0; i < h->count; i++) {
+		struct stranger *s = &h->stranger[i];
+
+		guests += s->fd >= 0 && s->accepted_at >= 0 && !s->over && due_of(h, s) != DUE_SESSION;
+	}
+	return spare >= 2 || spare + guests >= 2 + waiting;
 }
 
 static bool is_honest(int fd)

@@ -8,13 +8,12 @@
  *   lose, attach                     core/session_paths.c: session_path_lost, session_add_path
  *   act, and the writing of a Side   core/input.c: act; core/output.c; driver/endpoint_links.c
  *   greet                            core/handshake.c, driver/dial.c: race_event, driver/redial.c: joined
- *   offer, decide_join, unpark       driver/guest.c
+ *   offer, decide_join, confirmed    driver/guest.c
  *   dial, and giving up              driver/dial.c: greet_due; driver/redial.c: look_at, refused_until
  *   Clock                            timeouts, when nothing else can happen or while nothing can be dialled
  *
  * Each stream has N units and its FIN as unit N. A unit goes on one path and, when that is lost, on
  * another: ranges, windows, modes and suspicion are not modelled. BUG plants an error for check.sh to be found.
- * MEND: an acceptor that has answered a HELLO takes a JOIN, too, for the confirmation of it.
  */
 #ifndef N
 #define N 1
@@ -40,10 +39,12 @@
 #define RESET_UNTOLD   7        /* RESET is not sent, and the carriers are kept */
 #define CONFIRM_ALL    8        /* every ACCEPT of a HELLO is confirmed */
 #define AFTER_CLOSE    9        /* DATA follows CLOSE */
-#define NO_PARKING     10       /* a JOIN that overtakes CONFIRM is refused */
-#define UNBOUND        11       /* MEND, and the JOIN does not name the ACCEPT that was confirmed */
+#define NO_OVERTAKING  10       /* a JOIN that overtakes CONFIRM is refused */
+#define UNBOUND        11       /* any JOIN confirms, whatever ACCEPT it names */
 #define CLOSE_OF_RESET 12       /* a JOIN of a session that was reset is told CLOSE, not RESET */
 #define NEVER_ALONE    13       /* an acceptor without paths waits for ever */
+#define FORGETFUL      14       /* an answered HELLO is forgotten with its carrier */
+#define REOPENS        15       /* a HELLO that a JOIN has confirmed can be confirmed by another, once more */
 
 #define ENDS (HOSTS + 1)
 #define ALL  ((1 << (N + 1)) - 1)
@@ -51,7 +52,7 @@
 mtype = { HELLO, JOIN, ACCEPT, CONFIRM, REFUSE, DATA, ACK, DONE, CLOSE, RESET };
 
 /* Side 2k of carrier k is the dialler's, side 2k + 1 its host's. wire[x]: what side x has sent. */
-#define ROOM (2 * N + 8)
+#define ROOM (2 * N + 10)
 chan wire[4] = [ROOM] of { mtype, byte };
 bool said[4];                   /* this side has written its last frame: DONE, CLOSE, RESET */
 bool shut[4];                   /* the peer's came */
@@ -63,8 +64,7 @@ byte side[4];
 #define OFFERED  1              /* HELLO sent; acceptor: nothing read yet */
 #define JOINING  2              /* JOIN sent; acceptor: answered */
 #define PENDING  3              /* acceptor: HELLO answered, not confirmed */
-#define PARKED   4              /* acceptor: a JOIN that waits for a PENDING one */
-#define LINK     5
+#define LINK     4
 
 byte state[ENDS];
 #define UNBORN   0
@@ -73,10 +73,13 @@ byte state[ENDS];
 #define CLOSED   3
 #define BROKEN   4              /* RESET */
 byte wrote[ENDS], acked[ENDS], got[ENDS], sent[ENDS];
-bool dead[ENDS], ended[ENDS], peer_done[ENDS], refused[ENDS], half[ENDS];
+bool dead[ENDS], ended[ENDS], peer_done[ENDS], refused[ENDS];
 bool unread[ENDS];              /* reset, and kept until the program has read what came before */
 bool established;               /* the dialler's program was told */
 byte winner, hellos, strung, faults = FAULTS;
+byte half[HELLOS + 1];          /* by HELLO: the end that has answered it and waits for its confirmation; 0: none */
+byte named[4];                  /* the HELLO that a JOIN, answered by this side, names */
+byte chosen;                    /* the HELLO whose ACCEPT was confirmed; JOINs name it */
 bool down;                      /* nothing can be dialled for a while */
 byte accepted;                  /* sessions given to programs of acceptors */
 byte times[2 * (N + 2)];        /* how often each unit was given to a program */
@@ -110,7 +113,7 @@ inline empty_wire(x) {
 
 /* This side closes its carrier; when both have, it is as if it never was. */
 inline close(x) {
-	side[x] = NONE; said[x] = false; shut[x] = false; carried[x] = 0;
+	side[x] = NONE; said[x] = false; shut[x] = false; carried[x] = 0; named[x] = 0;
 	gone[x] = true;
 	if
 	:: side[other(x)] == NONE ->
@@ -242,72 +245,73 @@ inline attach(x) {
 
 /* --- the acceptor's side of a handshake --- */
 
-#ifdef MEND
-/* A JOIN that names the ACCEPT of this very host as the one that was confirmed. */
-#define mends(x, who) (state[end(x)] == UNBORN && half[end(x)] && (who == end(x) || BUG == UNBOUND))
-#else
-#define mends(x, who) false
-#endif
+/* A JOIN that names the ACCEPT of a HELLO which this end has answered, and nobody has confirmed. */
+#define confirms(x, hello) (state[end(x)] == UNBORN && \
+			    (half[hello] == end(x) || (BUG == UNBOUND && (half[1] == end(x) || half[HELLOS] == end(x)))) && \
+			    !(BUG == NO_OVERTAKING && any(end(x), PENDING)))
+#define reopens(x, hello)  (BUG == REOPENS && state[end(x)] > FINISHED && half[hello] == end(x))
 
-inline decide_join(x, who) {
+inline decide_join(x, hello) {
 	if
-	:: waiting(end(x)) || (state[end(x)] == BROKEN && (unread[end(x)] || BUG == JOIN_MAKES)) || mends(x, who) ->
-		side[x] = JOINING;
-		put(x, ACCEPT, 0)
+	:: waiting(end(x)) || (state[end(x)] == BROKEN && (unread[end(x)] || BUG == JOIN_MAKES)) ||
+	   confirms(x, hello) || reopens(x, hello) ->
+		side[x] = JOINING; named[x] = hello;
+		put(x, ACCEPT, hello)
 	:: else ->
-		if
-		:: state[end(x)] == UNBORN && any(end(x), PENDING) && BUG != NO_PARKING -> side[x] = PARKED
-		:: else ->
-			put(x, REFUSE, 0);
-			close(x)
-		fi
+		put(x, REFUSE, 0);
+		close(x)
 	fi
 }
 
-inline unpark(e) {
-	if :: is(1, e, PARKED) -> decide_join(1, winner) :: else -> skip fi;
-	if :: HOSTS == 1 && is(3, e, PARKED) -> decide_join(3, winner) :: else -> skip fi
-}
-
+/* By CONFIRM or by a JOIN: whichever comes first opens the session, the other brings a further path. */
 inline confirmed(x) {
 	if
-	:: state[end(x)] == UNBORN || (BUG == JOIN_MAKES && state[end(x)] == BROKEN) ->
+	:: state[end(x)] == UNBORN || (BUG == JOIN_MAKES && state[end(x)] == BROKEN) ||
+	   (BUG == REOPENS && state[end(x)] > FINISHED) ->
 		state[end(x)] = OPEN;
 		got[end(x)] = 0; wrote[end(x)] = 0; acked[end(x)] = 0; unread[end(x)] = false;
 		accepted++;
 		assert(accepted == 1 || BUG == JOIN_MAKES)      /* nobody else was given a ghost of it */
 	:: else -> skip
 	fi;
-	attach(x);
-	unpark(end(x))
+	named[x] = 0;
+	attach(x)
 }
 
+/* Its carrier is gone; what it said is kept for a JOIN. */
 inline guest_lost(x) {
-	close(x);
-	unpark(end(x))
+	if
+	:: BUG == FORGETFUL && side[x] == PENDING && half[1] == end(x) -> half[1] = 0
+	:: BUG == FORGETFUL && side[x] == PENDING && half[1] != end(x) -> half[HELLOS] = 0
+	:: else -> skip
+	fi;
+	close(x)
 }
 
-inline offer(x, type, who) {
+inline offer(x, type, hello) {
 	if
-	:: type == JOIN -> decide_join(x, who)
+	:: type == JOIN -> decide_join(x, hello)
 	:: type == HELLO && state[end(x)] == UNBORN ->
-		side[x] = PENDING; half[end(x)] = true;
-		put(x, ACCEPT, 0)
+		side[x] = PENDING; half[hello] = end(x);
+		put(x, ACCEPT, hello)
 	:: type == HELLO && state[end(x)] != UNBORN ->
 		put(x, REFUSE, 0);
 		close(x)
-	:: type == CONFIRM -> confirmed(x)
+	:: type == CONFIRM && side[x] == JOINING && state[end(x)] == UNBORN && !confirms(x, named[x]) ->
+		close(x)        /* forgotten meanwhile */
+	:: type == CONFIRM && !(side[x] == JOINING && state[end(x)] == UNBORN && !confirms(x, named[x])) ->
+		confirmed(x)
 	:: else -> assert(false)
 	fi
 }
 
 /* --- the dialler's --- */
 
-inline greet(x, type) {
+inline greet(x, type, hello) {
 	if
 	:: type == ACCEPT && (side[x] == JOINING || !established || BUG == CONFIRM_ALL) ->
 		if
-		:: side[x] == OFFERED -> established = true; winner = host(x); state[0] = OPEN
+		:: side[x] == OFFERED -> established = true; winner = host(x); chosen = hello; state[0] = OPEN
 		:: else -> skip
 		fi;
 		put(x, CONFIRM, 0);
@@ -326,7 +330,10 @@ inline dial(x, type) {
 	:: else ->
 		side[x] = (type == HELLO -> OFFERED : JOINING);
 		side[other(x)] = OFFERED;
-		put(x, type, winner)
+		if
+		:: type == HELLO -> put(x, HELLO, hellos)
+		:: else -> put(x, JOIN, chosen)
+		fi
 	fi
 }
 
@@ -366,16 +373,16 @@ proctype Side(byte x) {
 
 end:	do
 	/* Reading: frames, the end, silence that somebody lost patience with. */
-	:: d_step { side[x] != NONE && side[x] != PARKED && len(wire[other(x)]) > 0 ->
+	:: d_step { side[x] != NONE && len(wire[other(x)]) > 0 ->
 		wire[other(x)]?type, u;
 		if
 		:: side[x] == LINK -> act(x, type, u)
-		:: side[x] != LINK && x % 2 == 0 -> greet(x, type)
+		:: side[x] != LINK && x % 2 == 0 -> greet(x, type, u)
 		:: side[x] != LINK && x % 2 == 1 -> offer(x, type, u)
 		fi;
 		type = 0; u = 0
 	}
-	:: d_step { side[x] != NONE && side[x] != PARKED && len(wire[other(x)]) == 0 && gone[other(x)] && !cut[other(x)] ->
+	:: d_step { side[x] != NONE && len(wire[other(x)]) == 0 && gone[other(x)] && !cut[other(x)] ->
 		if
 		:: side[x] == LINK -> lose(x, true)
 		:: side[x] != LINK && x % 2 == 1 -> guest_lost(x)
@@ -480,6 +487,12 @@ proctype Clock() {
 end:	do
 	:: d_step { down && waiting(1) && !linked(1) -> alone(1) }
 	:: d_step { down && waiting(0) && !linked(0) -> reset(0) }
+	/* Patience ends with who has answered a HELLO, and with its carrier. */
+	:: d_step { down && (half[1] != 0 || half[HELLOS] != 0) ->
+		half[1] = 0; half[HELLOS] = 0;
+		if :: side[1] == PENDING -> guest_lost(1) :: else -> skip fi;
+		if :: side[3] == PENDING -> guest_lost(3) :: else -> skip fi
+	}
 	:: timeout -> atomic {
 		if
 		:: !down && (any(1, PENDING) || any(HOSTS, PENDING)) ->

@@ -107,6 +107,7 @@ static void offer(struct world *w, struct host *host, struct want *want, bool jo
 	offered.path_id = g->path_id = host->next_path_id++;
 	memcpy(offered.id, host->config.id, sizeof offered.id);
 	memcpy(offered.secret, host->secret, sizeof offered.secret);
+	memcpy(offered.confirmed, host->confirmed, sizeof offered.confirmed);
 	random_fill(&host->random, nonce, sizeof nonce);
 	handshake_dial(&g->handshake, PROTOCOL_VERSIONS, &offered, nonce);
 	g->talking = g->offered = true;
@@ -194,6 +195,8 @@ static void progress(struct world *w, struct host *host, struct want *want, time
 			return;
 		case HANDSHAKE_ACCEPTED:
 			host->established = true;
+			host->confirmed_at = w->now;
+			memcpy(host->confirmed, handshake_accept_nonce(&g->handshake), NONCE_BYTES);
 			handshake_confirm(&g->handshake);
 			lose_race(w, host, want);
 			break;

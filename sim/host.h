@@ -34,7 +34,9 @@ struct host_link {
 /* A carrier until its handshake is done. */
 struct greeting {
 	bool used;
-	bool talking, offered, joins, heard, parked;
+	bool talking, offered, joins, heard;
+	bool answered, opened;          /* a HELLO: ACCEPT went out; a JOIN has confirmed it */
+	bool kept;                      /* without its carrier */
 	struct carrier_id carrier;
 	unsigned network;
 	struct handshake handshake;
@@ -88,10 +90,10 @@ struct host {
 	struct want wants[SIM_NETWORKS];
 	uint16_t next_path_id;
 	bool established, dialled;
-	time_ns hello_at;
+	time_ns hello_at, confirmed_at; /* the latter by the world's clock */
 	unsigned joins;
 	time_ns joins_since;
-	uint8_t secret[SECRET_BYTES];
+	uint8_t secret[SECRET_BYTES], confirmed[NONCE_BYTES];
 
 	struct program program;
 

@@ -7,6 +7,8 @@
 #define DELIVER_BASE_NS    (20 * NS_PER_S)
 #define CLOSE_BASE_NS      (60 * NS_PER_S)
 #define IDLE_GRACE_NS      (5 * NS_PER_S)
+/* A dialler that is let through so soon finds its answered HELLO: a listener keeps it 10 s. */
+#define CONFIRM_WITHIN_NS  (6 * NS_PER_S)
 
 /* What host has received of the peer's stream, now or at its end; FIN counts one. */
 static uint64_t received_of(const struct host *host)
@@ -142,6 +144,10 @@ static void check_reset(const struct world *w, const struct host *host)
 	case REASON_REFUSED_EVERYWHERE:
 		world_must(w, host->number == 0 && (peer->session == NULL || !peer->established),
 			   "end: host %u refused by a peer that has the session", host->number);
+		world_must(w, peer->established || peer->killed ||
+			   w->disrupted_until - host->confirmed_at >= CONFIRM_WITHIN_NS,
+			   "end: host %u refused by a peer that answered it and took no JOIN for its CONFIRM",
+			   host->number);
 		return;
 	default:
 		world_fail(w, "end: host %u is reset for reason %d", host->number,

@@ -6,6 +6,12 @@
 
 const size_t steps[STEP_COUNT] = { 1, 2, 3, 7, 8, 9, 50, 1000 };
 
+void nonce_of(uint8_t nonce[NONCE_BYTES], uint8_t first)
+{
+	for (unsigned i = 0; i < NONCE_BYTES; i++)
+		nonce[i] = (uint8_t)(first + i);
+}
+
 struct handshake_offer offer_of(bool join)
 {
 	struct handshake_offer offer = {
@@ -26,13 +32,9 @@ struct handshake_offer offer_of(bool join)
 		offer.id[i] = (uint8_t)(0x10 + i);
 	for (unsigned i = 0; i < SECRET_BYTES; i++)
 		offer.secret[i] = (uint8_t)(0xc0 + i);
+	if (join)
+		nonce_of(offer.confirmed, 0xa0);
 	return offer;
-}
-
-void nonce_of(uint8_t nonce[NONCE_BYTES], uint8_t first)
-{
-	for (unsigned i = 0; i < NONCE_BYTES; i++)
-		nonce[i] = (uint8_t)(first + i);
 }
 
 static void wire_init(struct wire *w)
@@ -145,6 +147,7 @@ static void check_offer(const struct handshake_offer *got, bool join)
 	CHECK_EQ(got->carrier, want.carrier);
 	CHECK_EQ(got->replaces, want.replaces);
 	CHECK_EQ(got->resume, want.resume);
+	CHECK_MEM(got->confirmed, want.confirmed, sizeof want.confirmed);
 	CHECK_EQ(got->kind, join ? 0 : want.kind);
 	CHECK_EQ(got->mode, join ? 0 : want.mode);
 	CHECK_EQ(got->receive_limit, join ? 0 : want.receive_limit);
@@ -160,6 +163,8 @@ void check_both_done(const struct pair *p, bool join)
 
 	CHECK_EQ(handshake_state(&p->dialler), HANDSHAKE_DONE);
 	CHECK_EQ(handshake_state(&p->acceptor), HANDSHAKE_DONE);
+	CHECK_MEM(handshake_accept_nonce(&p->dialler), p->acceptor_nonce, NONCE_BYTES);
+	CHECK_MEM(handshake_accept_nonce(&p->acceptor), p->acceptor_nonce, NONCE_BYTES);
 	check_offer(handshake_offer(&p->acceptor), join);
 	CHECK_EQ(acceptor->version, 1);
 	CHECK_EQ(acceptor->terms.receive_limit, 1 << 21);

@@ -16,7 +16,7 @@ from hostile_peer import *  # pylint: disable=wildcard-import,unused-wildcard-im
 PROGRAM = sys.argv[1]
 TALK_MS = 4000
 TOP = 1 << 62
-PROTOCOL_ERROR, KIND, VERSION, UNKNOWN, BUSY, PROOF, EXISTS = 5, 16, 17, 18, 33, 34, 36
+PROTOCOL_ERROR, KIND, VERSION, UNKNOWN, BUSY, PROOF, EXISTS, NOT_CONFIRMED = 5, 16, 17, 18, 33, 34, 36, 37
 ABORT = struct.pack("ii", 1, 0)
 
 
@@ -196,6 +196,55 @@ def one_id_twice(victim):
     check("who confirms first", carrier.until(DATA)[1][8:], b"mine")
     late.send(other.confirm(other_offer, late.accept))
     check("who confirms second", late.verdict(), ("end", None))
+
+
+def answered(session):
+    """A carrier whose HELLO was answered and is not confirmed; the session's JOINs name that answer."""
+    carrier = session.shake(session.hello(), confirm=False)
+    session.confirmed = carrier.accept[8:24]
+    return carrier
+
+
+def joins_that_confirm(victim):
+    """A JOIN confirms the ACCEPT that it names: to who knows the secret, once, and no other."""
+    session, stranger = victim.session(), victim.session()
+    offer = session.hello()
+    first = session.shake(offer, confirm=False)
+    check("a JOIN that names no ACCEPT", session.add().refused, UNKNOWN)
+    stranger.id, stranger.confirmed = session.id, first.accept[8:24]
+    check("a JOIN without the secret", stranger.add().verdict(), ("CLOSE", PROOF))
+    session.confirmed = first.accept[8:24]
+    second = session.add()
+    second.send(data(0, b"by a JOIN"))
+    check("a JOIN that overtakes CONFIRM", second.until(DATA)[1][8:], b"by a JOIN")
+    first.send(session.confirm(offer, first.accept), ping())
+    check("the CONFIRM after it", first.until(PONG)[0], PONG)
+
+    lost = victim.session()
+    abort(answered(lost))
+    mended = lost.add()
+    mended.send(data(0, b"mended"))
+    check("a JOIN after the carrier's end", mended.until(DATA)[1][8:], b"mended")
+    mended.send(reset())
+    mended.verdict()
+    check("a JOIN of what has been confirmed", lost.add().refused, UNKNOWN)
+
+    for reason in NOT_CONFIRMED, 0:
+        other = victim.session()
+        carrier = answered(other)
+        carrier.send(close(reason))
+        carrier.verdict()
+        check("a JOIN of what was not confirmed", other.add().refused, UNKNOWN)
+
+    owner, thief = victim.session(), victim.session()
+    thief.id = owner.id
+    answered(thief)
+    join = thief.join()
+    late = thief.shake(join, confirm=False)
+    owner.open().send(data(0, b"mine"))
+    check("who confirms first", owner.until(DATA)[1][8:], b"mine")
+    late.send(thief.confirm(join, late.accept))
+    check("a JOIN whose id became another's", late.verdict(), ("end", None))
 
 
 def floods(victim):
@@ -388,8 +437,8 @@ def main():
     victim = Victim()
     try:
         talk = subprocess.Popen([PROGRAM, "talk", victim.text, str(TALK_MS)], stdout=subprocess.PIPE, text=True)
-        for attack in (frames, offers, replays, one_id_twice, floods, joins_of_another, resets_unheard,
-                       in_circles):
+        for attack in (frames, offers, replays, one_id_twice, joins_that_confirm, floods, joins_of_another,
+                       resets_unheard, in_circles):
             try:
                 attack(victim)
                 victim.serves(attack.__name__)

@@ -129,6 +129,7 @@ class Session:
         self.secret = secret or os.urandom(32)
         self.kind = kind
         self.next_path = 0
+        self.confirmed = bytes(16)      # the nonce of the ACCEPT that was
         self.carriers = []      # which live as long as it does
 
     def connect(self, receive_buffer=None, timeout=60):
@@ -171,7 +172,8 @@ class Session:
 
     def join(self, path=None, replaces=NONE, carrier=1, resume=0):
         return frame(JOIN, self.id + os.urandom(16) +
-                     struct.pack(">HHBBH", self.path() if path is None else path, replaces, carrier, resume, 0))
+                     struct.pack(">HHBBH", self.path() if path is None else path, replaces, carrier, resume, 0) +
+                     self.confirmed)
 
     def confirm(self, offer, accept):
         label = "hawser confirm %s 1" % ("hello" if offer[0] == HELLO else "join")
@@ -187,6 +189,8 @@ class Session:
             return carrier
         carrier.refused = None
         carrier.accept = carrier.last
+        if offer[0] == HELLO and confirm:
+            self.confirmed = payload[:16]
         if confirm:
             carrier.send(self.confirm(offer, carrier.accept))
         return carrier

@@ -9,15 +9,34 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/frame.h"
 #include "raw.h"
 #include "test/test.h"
 
 #define CONNECTIONS_MAX 16u
+/* What a dialler says before its CONFIRM. */
+#define HELLO_BYTES     (PREAMBLE_BYTES + FRAME_HEADER_BYTES + FRAME_HELLO_BYTES)
 
 struct pipes {
 	struct pollfd polls[2 + 2 * CONNECTIONS_MAX];   /* listener, commands, then pairs */
 	unsigned count;
+	bool loses_confirm;             /* of the first connection */
+	size_t heard_bytes;             /* there, from the dialler */
 };
+
+/* The next thing that the dialler says there is its CONFIRM. */
+static bool confirms(struct pipes *p, unsigned i)
+{
+	char bytes[HELLO_BYTES];
+	ssize_t length;
+
+	if (!p->loses_confirm || i != 2)
+		return false;
+	p->loses_confirm = p->heard_bytes < HELLO_BYTES;
+	length = recv(p->polls[i].fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+	p->heard_bytes += length > 0 ? (size_t)length : 0;
+	return !p->loses_confirm;
+}
 
 /* Both ways; a connection of which one end is over is reset at the other. */
 static void carry(struct pipes *p)
@@ -25,7 +44,8 @@ static void carry(struct pipes *p)
 	for (unsigned i = 2; i < p->count; i++) {
 		unsigned other = (i - 2) % 2 ? i - 1 : i + 1;
 
-		if (p->polls[i].fd < 0 || !p->polls[i].revents || pass_on(p->polls[i].fd, p->polls[other].fd))
+		if (p->polls[i].fd < 0 || !p->polls[i].revents ||
+		    (!confirms(p, i) && pass_on(p->polls[i].fd, p->polls[other].fd)))
 			continue;
 		raw_reset(p->polls[i].fd);
 		raw_reset(p->polls[other].fd);
@@ -67,6 +87,7 @@ static void proxy_run(struct proxy *proxy, int commands, int answers)
 	struct pipes p = {
 		.polls = { { .fd = proxy->listener, .events = POLLIN }, { .fd = commands, .events = POLLIN } },
 		.count = 2,
+		.loses_confirm = proxy->loses_confirm,
 	};
 	char command, had;
 
@@ -83,9 +104,11 @@ static void proxy_run(struct proxy *proxy, int commands, int answers)
 	}
 }
 
-struct proxy proxy_start(const char *host, const char *target, unsigned target_port)
+static struct proxy start(const char *host, const char *target, unsigned target_port, bool loses_confirm)
 {
-	struct proxy proxy = { .port = target_port, .target = ipv4(target, target_port) };
+	struct proxy proxy = {
+		.port = target_port, .target = ipv4(target, target_port), .loses_confirm = loses_confirm,
+	};
 	int commands[2], answers[2];
 
 	proxy.listener = raw_listen(host, &proxy.port, 64);
@@ -104,6 +127,16 @@ struct proxy proxy_start(const char *host, const char *target, unsigned target_p
 	proxy.commands = commands[1];
 	proxy.answers = answers[0];
 	return proxy;
+}
+
+struct proxy proxy_start(const char *host, const char *target, unsigned target_port)
+{
+	return start(host, target, target_port, false);
+}
+
+struct proxy proxy_start_losing_confirm(const char *host, const char *target, unsigned target_port)
+{
+	return start(host, target, target_port, true);
 }
 
 void proxy_reset(const struct proxy *proxy)

@@ -4,6 +4,7 @@
 #define HAWSER_TEST_PROXY_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct proxy {
@@ -12,10 +13,13 @@ struct proxy {
 	struct sockaddr_in target;
 	int commands, answers;
 	pid_t pid;
+	bool loses_confirm;
 };
 
 /* Listens at that host, on the target's port. */
 struct proxy proxy_start(const char *host, const char *target, unsigned target_port);
+/* The same; the first connection is reset when the dialler has said its CONFIRM, which is not passed on. */
+struct proxy proxy_start_losing_confirm(const char *host, const char *target, unsigned target_port);
 /* Resets all connections, of which there must be some. */
 void proxy_reset(const struct proxy *proxy);
 void proxy_end(struct proxy *proxy);

@@ -28,6 +28,24 @@ static void resets_are_healed(void)
 	server_end(&server);
 }
 
+/* The connection breaks when the dialler is done and the acceptor is not: the first JOIN confirms the session. */
+static void the_confirm_is_lost(void)
+{
+	struct server server = server_at("127.0.0.2:0");
+	struct proxy proxy = proxy_start_losing_confirm("127.0.0.9", "127.0.0.2", server.port);
+	int fd = dialf(NULL, "127.0.0.9:%u", proxy.port);
+
+	CHECK_REASON(fd >= 0);
+	talk(fd);
+	proxy_reset(&proxy);
+	talk(fd);
+	server_accepted(&server);
+	CHECK(!server_has_news(&server, 0));
+	close(fd);
+	proxy_end(&proxy);
+	server_end(&server);
+}
+
 /* Closing the listening descriptor ends new sessions, not the paths of those there are. */
 static void paths_return_to_a_closed_listener(void)
 {
@@ -71,6 +89,7 @@ int main(int argc, char **argv)
 {
 	server_main(argc, argv);
 	RUN(resets_are_healed);
+	RUN(the_confirm_is_lost);
 	RUN(paths_return_to_a_closed_listener);
 	RUN(killed_peer);
 	return 0;

@@ -79,6 +79,7 @@ static unsigned samples(struct sample list[SAMPLES_MAX])
 	fill(hello.nonce, sizeof hello.nonce, 0x80);
 	fill(join.id, sizeof join.id, 1);
 	fill(join.nonce, sizeof join.nonce, 0x90);
+	fill(join.confirmed, sizeof join.confirmed, 0xe0);
 	fill(accept.nonce, sizeof accept.nonce, 0xa0);
 	fill(accept.mac, sizeof accept.mac, 0xc0);
 	fill(confirm.mac, sizeof confirm.mac, 0xd0);
@@ -141,7 +142,7 @@ static void layouts(void)
 		0x01, 0x02, 0x01, 0x03, 0x01, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x01, 0x00, 0, 0,
 		0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x0b, 0xb8,
 	};
-	static const uint8_t join_tail[] = { 0, 9, 0, 3, 2, 1, 0, 0 };
+	static const uint8_t join_tail[] = { 0, 9, 0, 3, 2, 1, 0, 0, 0xe0, 0xe1, 0xe2 };
 	static const uint8_t accept_tail[] = {
 		0x40, 0, 0, 0, 0, 0, 0, 0, 0, 64, 1, 1, 0x00, 0x04, 0x93, 0xe0,
 	};
@@ -165,8 +166,8 @@ static void layouts(void)
 	CHECK_EQ(out[8 + FRAME_HELLO_SECRET_AT], 0x40);
 	CHECK_EQ(out[56], 0x80);
 	CHECK_MEM(out + 72, hello_tail, sizeof hello_tail);
-	CHECK_EQ(any_frame_encode(FRAME_JOIN, out, sizeof out, &list[1].frame), 48);
-	CHECK_MEM(out, "\2\0\0\0\0\0\0\x28", 8);
+	CHECK_EQ(any_frame_encode(FRAME_JOIN, out, sizeof out, &list[1].frame), 64);
+	CHECK_MEM(out, "\2\0\0\0\0\0\0\x38", 8);
 	CHECK_EQ(out[24], 0x90);
 	CHECK_MEM(out + 40, join_tail, sizeof join_tail);
 	CHECK_EQ(any_frame_encode(FRAME_ACCEPT, out, sizeof out, &list[3].frame), 72);
@@ -345,7 +346,7 @@ static void header_bounds(void)
 		uint8_t type;
 		uint32_t min, max;
 	} bounds[] = {
-		{ FRAME_HELLO, 92, 92 }, { FRAME_JOIN, 40, 40 }, { FRAME_ACCEPT, 64, 64 },
+		{ FRAME_HELLO, 92, 92 }, { FRAME_JOIN, 56, 56 }, { FRAME_ACCEPT, 64, 64 },
 		{ FRAME_CONFIRM, 32, 32 }, { FRAME_DATA, 9, 65544 }, { FRAME_ACK, 24, 664 },
 		{ FRAME_PING, 8, 1408 }, { FRAME_PONG, 8, 8 }, { FRAME_MODE, 1, 1 },
 		{ FRAME_RESET, 10, 10 }, { FRAME_CLOSE, 4, 4 },

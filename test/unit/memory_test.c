@@ -47,6 +47,25 @@ static void windows(void)
 	memory_fini(&m);
 }
 
+static void promised_again(void)
+{
+	struct memory m;
+
+	memory_init(&m);
+	m.budget_bytes = 64 * MIB;
+	CHECK(memory_promise_again(&m, 20 * MIB));
+	CHECK(!memory_promise_again(&m, 12 * MIB + 1));
+	CHECK_EQ(m.promised_bytes, 20 * MIB);
+	CHECK(memory_promise_again(&m, 12 * MIB));
+	CHECK_EQ(m.promised_bytes, 32 * MIB);
+	/* A share is to be had always. */
+	CHECK(!memory_promise_again(&m, MEMORY_SHARE_BYTES + 1));
+	CHECK(memory_promise_again(&m, MEMORY_SHARE_BYTES));
+	CHECK(!memory_promise_again(&m, MEMORY_SHARE_BYTES + 1));
+	memory_withdraw(&m, m.promised_bytes);
+	memory_fini(&m);
+}
+
 static void tight(void)
 {
 	void *blocks[512];
@@ -71,6 +90,7 @@ int main(void)
 {
 	RUN(size_of_the_budget);
 	RUN(windows);
+	RUN(promised_again);
 	RUN(tight);
 	return 0;
 }

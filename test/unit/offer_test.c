@@ -21,6 +21,7 @@ static struct handshake_offer offer_of(bool join)
 	if (join) {
 		offer.replaces = 256;
 		offer.resume = true;
+		memcpy(offer.confirmed, "a nonce", 8);
 		return offer;
 	}
 	memcpy(offer.secret, "a secret", 8);
@@ -58,6 +59,7 @@ static void there_and_back(void)
 		CHECK_EQ(out.orphan_timeout_ms, in.orphan_timeout_ms);
 		CHECK_EQ(out.replaces, in.replaces);
 		CHECK_EQ(out.resume, in.resume);
+		CHECK_MEM(out.confirmed, in.confirmed, sizeof in.confirmed);
 	}
 }
 
