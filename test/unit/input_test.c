@@ -712,6 +712,130 @@ static void the_rest_of_a_frame_needs_no_copy(void)
 	solo_free(solo);
 }
 
+/* The header of a DATA frame and the first ten of its bytes, so that the rest has a place. */
+static void begin_frame(struct solo *solo, unsigned index, uint64_t offset, uint32_t length)
+{
+	struct frame_data data = { .offset = offset, .length = length };
+	uint8_t bytes[FRAME_DATA_HEAD_BYTES + 10];
+
+	frame_data_encode(bytes, sizeof bytes, &data);
+	for (unsigned i = 0; i < 10; i++)
+		bytes[FRAME_DATA_HEAD_BYTES + i] = solo_byte(offset + i);
+	CHECK_EQ(solo_feed(solo, index, bytes, sizeof bytes), 0);
+}
+
+/* One reading of so many stream bytes, which are the next of a frame begun. */
+static int read_payload(struct solo *solo, unsigned index, uint64_t offset, size_t length)
+{
+	struct iovec iov[4];
+	size_t done = 0;
+
+	solo_lend(solo);
+	unsigned used = session_place(solo->s, &solo->path[index], iov, 4);
+	for (unsigned i = 0; i < used; i++)
+		for (size_t k = 0; k < iov[i].iov_len && done < length; k++, done++)
+			((uint8_t *)iov[i].iov_base)[k] = solo_byte(offset + done);
+	CHECK_EQ(done, length);
+	return session_arrived(solo->s, &solo->path[index], length, solo->now);
+}
+
+static void check_bytes(const uint8_t *bytes, uint64_t offset, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		CHECK_EQ(bytes[i], solo_byte(offset + i));
+}
+
+/* What comes next in order goes to the program's memory and counts as consumed; all else does not. */
+static void the_program_lends_its_memory(void)
+{
+	struct solo *solo = solo_with_path();
+	struct session_figures figures;
+	uint8_t memory[6000];
+
+	solo_path(solo, 1, NS_PER_MS, false);
+	begin_frame(solo, 0, 0, 5000);
+	/* Ten bytes are readable: nothing may go past them. */
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(read_payload(solo, 0, 10, 90), 0);
+	CHECK_EQ(session_receive_taken(solo->s), 0);
+	check_readable(solo, 100);
+	session_receive_consume(solo->s, 100, solo->now);
+	/* In order, up to the end of the memory, the rest of it in the next reading of either path. */
+	session_receive_into(solo->s, memory, 300);
+	CHECK_EQ(read_payload(solo, 0, 100, 200), 0);
+	CHECK_EQ(solo_data(solo, 1, 1000, 500, false), 0);
+	CHECK_EQ(solo_data(solo, 1, 200, 60, false), 0);
+	CHECK_EQ(read_payload(solo, 0, 300, 100), 0);
+	CHECK_EQ(read_payload(solo, 0, 400, 100), 0);
+	CHECK_EQ(session_receive_taken(solo->s), 300);
+	CHECK_EQ(session_receive_taken(solo->s), 0);
+	check_bytes(memory, 100, 300);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.consumed, 400);
+	CHECK_EQ(figures.received, 500);
+	CHECK_EQ(figures.duplicate_received, 60);
+	CHECK_EQ(session_readable(solo->s), 100);
+	session_receive_consume(solo->s, 100, solo->now);
+	/* Up to what came before, which then follows. */
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(read_payload(solo, 0, 500, 500), 0);
+	CHECK_EQ(session_receive_taken(solo->s), 500);
+	check_bytes(memory, 500, 500);
+	CHECK_EQ(session_readable(solo->s), 500);
+	session_receive_consume(solo->s, 500, solo->now);
+	/* Not once the program reads no more. */
+	session_receive_discard(solo->s, solo->now);
+	session_receive_into(solo->s, memory, sizeof memory);
+	begin_frame(solo, 1, 5000, 100);
+	CHECK_EQ(read_payload(solo, 0, 1000, 600), 0);
+	CHECK_EQ(session_receive_taken(solo->s), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.consumed, 1600);
+	solo_free(solo);
+}
+
+/* The end of the stream comes with bytes that the program took itself. */
+static void the_end_after_lent_memory(void)
+{
+	struct solo *solo = solo_with_path();
+	uint8_t memory[100];
+
+	begin_frame(solo, 0, 0, 100);
+	session_receive_consume(solo->s, 10, solo->now);
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(read_payload(solo, 0, 10, 90), 0);
+	CHECK_EQ(session_receive_taken(solo->s), 90);
+	CHECK(!session_receive_ended(solo->s));
+	CHECK_EQ(solo_data(solo, 0, 100, 0, true), 0);
+	CHECK(session_receive_ended(solo->s));
+	solo_free(solo);
+}
+
+/* A frame is under way on one path when another brings a FIN that lies before its end. */
+static void a_fin_contradicts_a_frame_under_way(bool lent)
+{
+	struct solo *solo = solo_with_path();
+	uint8_t memory[5000];
+
+	solo_path(solo, 1, NS_PER_MS, false);
+	begin_frame(solo, 0, 0, 5000);
+	session_receive_consume(solo->s, 10, solo->now);
+	CHECK_EQ(solo_data(solo, 1, 100, 0, true), 0);
+	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
+	if (lent)
+		session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(read_payload(solo, 0, 10, 90), 0);
+	CHECK_EQ(read_payload(solo, 0, 100, 1000), -EPROTO);
+	CHECK_EQ(session_state(solo->s), SESSION_RESET);
+	solo_free(solo);
+}
+
+static void a_fin_contradicts_another_frame(void)
+{
+	a_fin_contradicts_a_frame_under_way(false);
+	a_fin_contradicts_a_frame_under_way(true);
+}
+
 #define FAR_BLOCKS 100u
 
 /* One byte in each of FAR_BLOCKS blocks, in frames of their own; the first byte of the stream is not among them. */
@@ -900,6 +1024,9 @@ int main(int argc, char **argv)
 	RUN(data_is_a_sign_of_life);
 	RUN(hostile_frames);
 	RUN(the_rest_of_a_frame_needs_no_copy);
+	RUN(the_program_lends_its_memory);
+	RUN(the_end_after_lent_memory);
+	RUN(a_fin_contradicts_another_frame);
 	RUN(scattered_bytes_wait_for_blocks);
 	RUN(what_follows_held_bytes_counts);
 	RUN(held_bytes_are_lost_with_their_path);
