@@ -225,10 +225,11 @@ static bool pump_once(struct endpoint *ep, time_ns now)
 static void pump(struct task *t)
 {
 	struct endpoint *ep = container_of(t, struct endpoint, pump);
-	time_ns now = clock_now();
 	bool over = false, more = false, closed, consider;
 
+	/* Read under the lock: the program's threads give the session times, too, and none goes back. */
 	pthread_mutex_lock(&ep->lock);
+	time_ns now = clock_now();
 	if (ep->session) {
 		more = pump_once(ep, now);
 		over = endpoint_at_its_end(ep);
@@ -262,9 +263,10 @@ static void deadline_expired(struct timer *t, time_ns now)
 {
 	struct endpoint *ep = container_of(t, struct endpoint, deadline);
 
+	(void)now;
 	pthread_mutex_lock(&ep->lock);
 	if (ep->session)
-		endpoint_tick(ep, false, now);
+		endpoint_tick(ep, false, clock_now());
 	pthread_mutex_unlock(&ep->lock);
 	tell_dialler(ep, true);
 	endpoint_post(ep);

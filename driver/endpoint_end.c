@@ -114,9 +114,8 @@ bool endpoint_at_its_end(const struct endpoint *ep)
 
 void endpoint_fail(struct endpoint *ep, enum reason reason, const struct failure *failure)
 {
-	time_ns now = engine_now(ep->engine);
-
 	pthread_mutex_lock(&ep->lock);
+	time_ns now = clock_now();
 	if (ep->stage == ENDPOINT_OVER) {
 		pthread_mutex_unlock(&ep->lock);
 		return;
@@ -142,8 +141,8 @@ void endpoint_abort(struct endpoint *ep, enum reason reason)
 {
 	pthread_mutex_lock(&ep->lock);
 	if (ep->session) {
-		session_reset(ep->session, reason, engine_now(ep->engine));
-		session_receive_discard(ep->session, engine_now(ep->engine));
+		session_reset(ep->session, reason, clock_now());
+		session_receive_discard(ep->session, clock_now());
 		ep->face.out.length = 0;
 		ep->face.out.whole = false;
 	}
@@ -167,9 +166,8 @@ void endpoint_linger_expired(struct timer *t, time_ns now)
 
 void endpoint_closed(struct endpoint *ep)
 {
-	time_ns now = engine_now(ep->engine), end;
-
 	pthread_mutex_lock(&ep->lock);
+	time_ns now = clock_now(), end;
 	ep->face.kind = FACE_GONE;
 	if (ep->session) {
 		struct session_figures figures;

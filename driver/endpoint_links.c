@@ -128,10 +128,8 @@ static void turn_away(struct carrier *carrier, int error)
 
 int endpoint_attach(struct endpoint *ep, const struct link_config *config)
 {
-	time_ns now = engine_now(ep->engine);
-
 	pthread_mutex_lock(&ep->lock);
-	int error = add_link(ep, config, now);
+	int error = add_link(ep, config, clock_now());
 	if (error == 0 && ep->stage == ENDPOINT_DIALLING) {
 		ep->stage = ENDPOINT_LIVE;
 		ep->established = true;
@@ -152,17 +150,17 @@ void endpoint_drop_link(struct endpoint *ep, uint16_t id, enum reason reason)
 	pthread_mutex_lock(&ep->lock);
 	struct link *l = ep->session ? find_link(ep, id) : NULL;
 	if (l)
-		endpoint_take_out(ep, l, reason, engine_now(ep->engine));
+		endpoint_take_out(ep, l, reason, clock_now());
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_post(ep);
 }
 
 unsigned endpoint_links(struct endpoint *ep, struct link_view views[PATHS_MAX])
 {
-	time_ns now = engine_now(ep->engine);
 	unsigned count = 0;
 
 	pthread_mutex_lock(&ep->lock);
+	time_ns now = clock_now();
 	for (unsigned i = 0; ep->session && i < PATHS_MAX; i++) {
 		const struct link *l = ep->links[i];
 
