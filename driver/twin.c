@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "driver/call.h"
@@ -20,43 +21,45 @@
 
 /*
  * The descriptors of all twins of this process: a child that goes on without exec would keep their
- * connections open. Bounded by the table that they stand in.
+ * connections open. Bounded by the table that they stand in. The lock is held from when a descriptor is there
+ * until it is listed, and from when it is not listed until it is gone: no fork comes between.
  */
 static pthread_mutex_t listed_lock = PTHREAD_MUTEX_INITIALIZER;
-static int *listed;
+static struct listed {
+	int fd;
+	dev_t device;                   /* of the file, in case the program closed it and has another there */
+	ino_t inode;
+} *listed;
 static size_t listed_count, listed_capacity;
 
+/* Under listed_lock. */
 static bool list(int fd)
 {
-	bool done = true;
+	struct stat status;
 
-	pthread_mutex_lock(&listed_lock);
 	if (listed_count == listed_capacity) {
 		size_t capacity = listed_capacity ? 2 * listed_capacity : 16;
-		int *more = reallocarray(listed, capacity, sizeof *more);
+		struct listed *more = reallocarray(listed, capacity, sizeof *more);
 
-		done = more != NULL;
-		if (done) {
-			listed = more;
-			listed_capacity = capacity;
-		}
+		if (!more)
+			return false;
+		listed = more;
+		listed_capacity = capacity;
 	}
-	if (done)
-		listed[listed_count++] = fd;
-	pthread_mutex_unlock(&listed_lock);
-	return done;
+	if (fstat(fd, &status) < 0)
+		return false;
+	listed[listed_count++] = (struct listed){ fd, status.st_dev, status.st_ino };
+	return true;
 }
 
 static void unlist(int fd)
 {
-	pthread_mutex_lock(&listed_lock);
 	for (size_t i = 0; i < listed_count; i++) {
-		if (listed[i] == fd) {
+		if (listed[i].fd == fd) {
 			listed[i] = listed[--listed_count];
 			break;
 		}
 	}
-	pthread_mutex_unlock(&listed_lock);
 }
 
 void twins_before_fork(void)
@@ -71,22 +74,37 @@ void twins_after_fork(void)
 
 void twins_forget(void)
 {
+	struct stat status;
+
 	for (size_t i = 0; i < listed_count; i++)
-		close(listed[i]);
+		if (fstat(listed[i].fd, &status) == 0 && status.st_dev == listed[i].device &&
+		    status.st_ino == listed[i].inode)
+			close(listed[i].fd);
 	listed_count = 0;
+	pthread_mutex_unlock(&listed_lock);
+}
+
+void twin_unlist(int fd)
+{
+	pthread_mutex_lock(&listed_lock);
+	unlist(fd);
 	pthread_mutex_unlock(&listed_lock);
 }
 
 void twin_close(struct carrier *twin)
 {
+	pthread_mutex_lock(&listed_lock);
 	unlist(twin->ops->descriptor(twin));
 	twin->ops->close(twin, false);
+	pthread_mutex_unlock(&listed_lock);
 }
 
 void twin_close_bell(int fd)
 {
+	pthread_mutex_lock(&listed_lock);
 	unlist(fd);
 	close(fd);
+	pthread_mutex_unlock(&listed_lock);
 }
 
 /* --- fetching --- */
@@ -149,7 +167,7 @@ static int out_of_the_way(int fd)
 	return moved < 0 ? -EMFILE : moved;
 }
 
-/* A descriptor of this table, or -errno. */
+/* A descriptor of this table, listed, or -errno. */
 static int fetch(struct endpoint *ep, int link)
 {
 	struct fetch f = { .endpoint = ep, .link = link };
@@ -159,10 +177,16 @@ static int fetch(struct endpoint *ep, int link)
 	if (fd < 0)
 		return fd;
 	fd = call_run(ep->engine, &f.call, run_fetch);
+	pthread_mutex_lock(&listed_lock);
 	if (fd == 0)
-		fd = handover_take(&f.handover, &failure);
+		fd = out_of_the_way(handover_take(&f.handover, &failure));
+	if (fd >= 0 && !list(fd)) {
+		close(fd);
+		fd = -ENOMEM;
+	}
+	pthread_mutex_unlock(&listed_lock);
 	handover_close(&f.handover);
-	return out_of_the_way(fd);
+	return fd;
 }
 
 static struct link *lacking(struct endpoint *ep)
@@ -189,13 +213,10 @@ bool twins_wanted(struct endpoint *ep)
 
 static struct carrier *make_twin(const struct carrier_ops *ops, int fd)
 {
-	if (fd < 0)
-		return NULL;
-	struct carrier *twin = ops->twin(fd);
-	if (twin && !list(fd)) {
-		ops->close(twin, false);
-		return NULL;
-	}
+	struct carrier *twin = fd < 0 ? NULL : ops->twin(fd);
+
+	if (fd >= 0 && !twin)
+		twin_unlist(fd);
 	return twin;
 }
 
@@ -211,9 +232,7 @@ void twins_fetch(struct endpoint *ep)
 	pthread_mutex_unlock(&ep->lock);
 	int fd = fetch(ep, id);
 	struct carrier *twin = id < 0 ? NULL : make_twin(ops, fd);
-	bool rings = id < 0 && fd >= 0 && list(fd);
-	if (id < 0 && fd >= 0 && !rings)
-		close(fd);
+	bool rings = id < 0 && fd >= 0;
 	pthread_mutex_lock(&ep->lock);
 	d->fetching = false;
 	if (rings)

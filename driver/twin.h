@@ -13,8 +13,9 @@ bool twins_wanted(struct endpoint *ep);
 /* Gets them and the bell, as far as that works. Lets go of ep->lock meanwhile. */
 void twins_fetch(struct endpoint *ep);
 void twin_close(struct carrier *twin);
-/* The bell's. */
+/* The bell's; unlist: it is not ours any more, or none. */
 void twin_close_bell(int fd);
+void twin_unlist(int fd);
 
 /* Around fork(2), and in the child: it closes what it inherited. */
 void twins_before_fork(void);
