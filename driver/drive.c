@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "driver/endpoint_internal.h"
+#include "driver/face_handle.h"
 #include "driver/link.h"
 #include "driver/twin.h"
 
@@ -18,6 +19,7 @@
 #define CHECK_NS     NS_PER_MS
 #define HARVEST_BYTES 262144u
 #define IMPATIENT_WAITS 16u             /* after one that was long */
+#define STRAIGHT_MAX 16u        /* then the lock is let go, for others to come in */
 
 static struct endpoint *endpoint_of(struct drive *d)
 {
@@ -31,7 +33,7 @@ bool drive_has(const struct link *l)
 	return l->endpoint->drive.driven && l->twin;
 }
 
-void drive_lost(struct link *l)
+static void leave_twin(struct link *l)
 {
 	struct drive *d = &l->endpoint->drive;
 
@@ -40,6 +42,23 @@ void drive_lost(struct link *l)
 	assert(d->left_count < PATHS_MAX);
 	d->left[d->left_count++] = l->twin;
 	l->twin = NULL;
+	l->readable = true;
+}
+
+void drive_lost(struct link *l)
+{
+	leave_twin(l);
+	if (l->endpoint->drive.awaited == l)
+		l->endpoint->drive.awaited = NULL;
+}
+
+/* Calls may have used up an edge that the engine has seen, and left what came behind it. */
+static void give_back(struct endpoint *ep)
+{
+	ep->drive.driven = false;
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i] && ep->links[i]->twin)
+			ep->links[i]->readable = true;
 }
 
 /*
@@ -57,12 +76,12 @@ static void tick(struct timer *t, time_ns now)
 		return;
 	}
 	if (d->driven && d->callers == 0 && now - d->now >= TAKE_OVER_NS)
-		d->driven = false;
-	bool long_poll = d->polling && d->polls == d->polls_seen && !d->wrote;
-	d->wrote = false;
+		give_back(ep);
+	if (ep->session && memory_tight(&ep->engine->memory))
+		endpoint_reclaim(ep);
+	bool long_poll = d->polling && d->polls == d->polls_seen;
 	d->ticking = d->driven && !long_poll;
-	/* Another thread may have written since that one looked when to wake. */
-	if (d->driven && d->polling)
+	if (d->driven && long_poll && !d->keeps_deadline)
 		timer_start(ep->engine, &ep->deadline, endpoint_deadline(ep, now));
 	if (d->ticking)
 		timer_start(ep->engine, t, (d->callers > 0 ? now : d->now) + TAKE_OVER_NS);
@@ -87,7 +106,7 @@ bool drive_look(struct endpoint *ep, time_ns now)
 		d->ticking = false;
 		return false;
 	}
-	if (d->polling && !d->wrote)
+	if (d->polling)
 		return d->keeps_deadline;
 	if (!d->ticking)
 		timer_start(ep->engine, &d->tick, now + TAKE_OVER_NS);
@@ -121,9 +140,10 @@ void drive_fini(struct endpoint *ep)
 
 /* --- the program's threads --- */
 
+/* Not while a thread is in poll(2), perhaps on them: it would take that for a program's doing. */
 static void close_left(struct drive *d)
 {
-	while (d->left_count > 0)
+	while (d->left_count > 0 && !d->polling)
 		twin_close(d->left[--d->left_count]);
 }
 
@@ -145,13 +165,27 @@ static void forget_twins(struct endpoint *ep)
 
 		if (!l || !l->twin)
 			continue;
-		drive_lost(l);
+		leave_twin(l);
 		l->twin_refused = true;
 	}
+	twin_unlist(ep->drive.bell_twin);
 	ep->drive.bell_twin = -1;
 	ep->drive.astray = false;
 	close_left(&ep->drive);
 	drive_stop(ep);
+}
+
+static void check_twins(struct endpoint *ep)
+{
+	ep->drive.checked_at = ep->drive.now;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct link *l = ep->links[i];
+
+		if (l && l->twin && !l->twin->ops->still(l->twin)) {
+			forget_twins(ep);
+			return;
+		}
+	}
 }
 
 static bool has_twins(const struct endpoint *ep)
@@ -168,18 +202,10 @@ void drive_enter(struct endpoint *ep)
 
 	d->callers++;
 	d->now = clock_now();
+	d->faulted = false;
 	close_left(d);
-	if (d->driven && d->now - d->checked_at < CHECK_NS)
-		return;
-	d->checked_at = d->now;
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct link *l = ep->links[i];
-
-		if (l && l->twin && !l->twin->ops->still(l->twin)) {
-			forget_twins(ep);
-			return;
-		}
-	}
+	if (!d->driven || d->now - d->checked_at >= CHECK_NS)
+		check_twins(ep);
 }
 
 void drive_leave(struct endpoint *ep)
@@ -199,7 +225,7 @@ void drive_stop(struct endpoint *ep)
 {
 	if (!ep->drive.driven)
 		return;
-	ep->drive.driven = false;
+	give_back(ep);
 	endpoint_kick(ep);
 }
 
@@ -213,6 +239,8 @@ void drive_end(struct endpoint *ep)
 	close_left(d);
 	if (bell_is_ours(d))
 		twin_close_bell(d->bell_twin);
+	else
+		twin_unlist(d->bell_twin);
 	d->bell_twin = -1;
 	drive_stop(ep);
 }
@@ -222,7 +250,8 @@ static void kick_if_needed(struct endpoint *ep)
 {
 	enum session_state state = session_state(ep->session);
 	bool needed = state >= SESSION_CLOSED || (ep->refused && !ep->retrying) ||
-		      (ep->waited && (state != SESSION_OPEN || session_unacknowledged(ep->session) == 0));
+		      (ep->waited && (state != SESSION_OPEN || session_unacknowledged(ep->session) == 0)) ||
+		      face_handle_unnoticed(ep);
 
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		if (ep->links[i] && ep->links[i]->outcome != LINK_GOES_ON)
@@ -253,6 +282,29 @@ static void harvest(struct endpoint *ep)
 	(void)endpoint_read_links(ep, true, ep->drive.now);
 }
 
+/*
+ * A thread in poll(2) does not know what another did meanwhile: a deadline came nearer, a path has no room
+ * any more, there is a twin that it does not wait for. It is to look anew.
+ */
+static void nudge(struct endpoint *ep)
+{
+	struct drive *d = &ep->drive;
+	bool stale = endpoint_deadline(ep, d->now) < d->poll_until;
+	const uint64_t one = 1;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct link *l = ep->links[i];
+
+		if (l && l->twin && l->outcome == LINK_GOES_ON &&
+		    (!l->polled || !(l->path.roomy || (l->polled & POLLOUT))))
+			stale = true;
+	}
+	if (!stale || d->nudged || !bell_is_ours(d))
+		return;
+	d->nudged = true;
+	(void)!write(d->bell_twin, &one, sizeof one);
+}
+
 void drive_write(struct endpoint *ep)
 {
 	if (!ep->session)
@@ -260,12 +312,12 @@ void drive_write(struct endpoint *ep)
 	if (ep->drive.driven && !ep->drive.polling)
 		harvest(ep);
 	struct written written = endpoint_write_links(ep, true, ep->drive.now);
-	/* The deadline may be sooner now: whoever keeps it has to know. A thread that polls next looks itself. */
-	ep->drive.wrote |= written.some;
-	bool untold = !ep->drive.driven || (ep->drive.polling && !ep->drive.ticking);
-	if (written.left || (written.some && untold))
+	/* If it is not driven the engine keeps the deadline, which may be sooner now. */
+	if (written.left || (written.some && !ep->drive.driven))
 		endpoint_kick(ep);
 	kick_if_needed(ep);
+	if (ep->drive.polling)
+		nudge(ep);
 }
 
 /* Deadlines, as the engine would; whether a silent path wants another connection is the dialler's. */
@@ -288,18 +340,21 @@ struct polled {
 	unsigned count;
 };
 
-static void gather(const struct endpoint *ep, struct polled *p)
+static void gather(struct endpoint *ep, struct polled *p)
 {
 	p->count = 0;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		const struct link *l = ep->links[i];
+		struct link *l = ep->links[i];
 
+		if (l)
+			l->polled = 0;
 		if (!l || !l->twin || l->outcome != LINK_GOES_ON)
 			continue;
+		l->polled = (short)(POLLIN | POLLRDHUP | (l->path.roomy ? 0 : POLLOUT));
 		p->twins[p->count] = l->twin;
 		p->fds[p->count++] = (struct pollfd){
 			.fd = l->twin->ops->descriptor(l->twin),
-			.events = (short)(POLLIN | POLLRDHUP | (l->path.roomy ? 0 : POLLOUT)),
+			.events = l->polled,
 		};
 	}
 	p->fds[p->count] = (struct pollfd){ .fd = ep->drive.bell_twin, .events = POLLIN };
@@ -325,7 +380,7 @@ static void heed(struct endpoint *ep, const struct polled *p)
 static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 {
 	struct drive *d = &ep->drive;
-	time_ns left = d->poll_until - d->now;
+	time_ns left = d->poll_until > d->now ? d->poll_until - d->now : 0;
 	struct timespec time = { .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
 	uint64_t rung;
 
@@ -333,18 +388,25 @@ static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 	d->keeps_deadline = d->poll_until != TIME_NEVER &&
 			    (!d->ticking || left < TAKE_OVER_NS || d->poll_until == until);
 	d->polling = d->driven = true;
+	d->nudged = false;
 	d->polls++;
+	bool timed = d->keeps_deadline;
 	pthread_mutex_unlock(&ep->lock);
-	int count = ppoll(p->fds, p->count + 1, d->keeps_deadline ? &time : NULL, NULL);
+	int count = ppoll(p->fds, p->count + 1, timed ? &time : NULL, NULL);
+	bool refused = count < 0 && errno != EINTR;     /* it may have as many descriptors as the limit says */
 	pthread_mutex_lock(&ep->lock);
 	d->now = clock_now();
 	d->polling = false;
+	d->straight = 0;
 	for (unsigned i = 0; i <= p->count; i++) {
 		if (count <= 0)
 			p->fds[i].revents = 0;
-		if (p->fds[i].revents & POLLNVAL)
-			forget_twins(ep);
+		refused |= (p->fds[i].revents & POLLNVAL) != 0;
 	}
+	if (refused)
+		forget_twins(ep);
+	else if (d->now - d->checked_at >= CHECK_NS)
+		check_twins(ep);
 	if ((p->fds[p->count].revents & POLLIN) && bell_is_ours(d))
 		(void)!read(d->bell_twin, &rung, sizeof rung);
 }
@@ -396,9 +458,28 @@ static void await_lone(struct endpoint *ep, struct link *l)
 	if (link_await(ep, l) == -EAGAIN)
 		d->impatient = IMPATIENT_WAITS;
 	d->polling = false;
-	/* The engine may have been told to serve meanwhile, and have found this in its way. */
-	if (!d->driven)
-		endpoint_kick(ep);
+}
+
+/* When it comes; while there is much to be read it is not looked at each time. */
+static time_ns deadline_now_and_then(struct endpoint *ep, bool ready)
+{
+	struct drive *d = &ep->drive;
+
+	if (ready && d->now - d->kept_at < TAKE_OVER_NS)
+		return TIME_NEVER;
+	d->kept_at = d->now;
+	return endpoint_deadline(ep, d->now);
+}
+
+/* Reads by the twins; what comes next in order into `into`, if there is such: how much did. */
+static size_t read_twins(struct endpoint *ep, const struct iovec *into)
+{
+	struct drive *d = &ep->drive;
+
+	if (into && !d->faulted)
+		session_receive_into(ep->session, into->iov_base, into->iov_len);
+	(void)endpoint_read_links(ep, true, d->now);
+	return session_receive_taken(ep->session);
 }
 
 /* One look at everything, after a wait in poll(2) unless something is there to be read. */
@@ -406,10 +487,10 @@ static size_t turn(struct endpoint *ep, const struct iovec *into, time_ns until)
 {
 	struct drive *d = &ep->drive;
 	bool ready = any_readable(ep);
-	size_t taken = 0;
+	time_ns deadline = deadline_now_and_then(ep, ready);
 	struct polled p;
 
-	d->poll_until = ready ? d->now : endpoint_deadline(ep, d->now);
+	d->poll_until = ready ? d->now : deadline;
 	if (until < d->poll_until)
 		d->poll_until = until;
 	struct link *only = ready || until != TIME_NEVER ? NULL : lone(ep);
@@ -418,20 +499,21 @@ static size_t turn(struct endpoint *ep, const struct iovec *into, time_ns until)
 		await_lone(ep, only);
 		if (!ep->session)
 			return 0;
-	} else if (d->poll_until > d->now || p.count > 1) {
+	} else if (d->poll_until > d->now || p.count > 1 || d->straight++ >= STRAIGHT_MAX) {
 		poll_twins(ep, &p, until);
 		if (!ep->session)
 			return 0;
 		heed(ep, &p);
 	}
-	if (!ready && d->poll_until <= d->now)
+	if (deadline <= d->now)
 		keep_deadline(ep, d->now);
-	if (into)
-		session_receive_into(ep->session, into->iov_base, into->iov_len);
-	(void)endpoint_read_links(ep, true, d->now);
-	if (into)
-		taken = session_receive_taken(ep->session);
+	size_t taken = read_twins(ep, into);
 	drive_write(ep);
+	/* The engine was told to serve meanwhile, and may have found this in its way. */
+	if (!d->driven) {
+		give_back(ep);
+		endpoint_kick(ep);
+	}
 	if (d->callers > 1)
 		pthread_cond_broadcast(&ep->changed);
 	return taken;
@@ -443,9 +525,14 @@ size_t drive_wait(struct endpoint *ep, const struct iovec *into, time_ns until)
 	/* Short of memory nothing can be read, and poll(2) would tell of it on and on: the engine tries again. */
 	bool able = ep->session && !d->polling && !ep->refused && !ep->retrying;
 
+	/* The process exits, and what is left to do is the engine's. */
+	able = able && ep->face.kind != FACE_GONE;
+
 	close_left(d);
 	if (able && twins_wanted(ep)) {
 		twins_fetch(ep);
+		if (d->polling)
+			nudge(ep);
 	} else if (able && has_twins(ep)) {
 		return turn(ep, into, until);
 	} else {

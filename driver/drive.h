@@ -45,8 +45,11 @@ struct drive {
 	struct link *awaited;           /* a thread reads its twin without the lock: nobody else may */
 	unsigned impatient;             /* so many waits go to poll(2) at once */
 	unsigned waits;                 /* how often a call had to wait: a few are not worth twins */
+	bool nudged;                    /* it has been told to look anew */
 	unsigned polls, polls_seen;     /* counted, and as of the last tick */
-	bool wrote;                     /* something, since then */
+	unsigned straight;              /* readings without a look at all the descriptors between */
+	time_ns kept_at;                /* the session's deadline was looked at in a call */
+	bool faulted;                   /* the memory that the call lent could not be written to */
 	uint64_t harvest_at;            /* acknowledgements are looked for when so much is written */
 	bool fetching;                  /* a thread gets twins */
 	bool astray;                    /* a twin was not one any more */

@@ -64,6 +64,7 @@ struct face {
 	bool adopting;
 	bool notifies;                  /* nothing of the stream is left in the descriptor */
 	bool wants_read, wants_write, notified;
+	bool sending, receiving;        /* a thread is in such a call */
 	bool in_message;                /* sending: a part of a message has been written */
 };
 

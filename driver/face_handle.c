@@ -114,6 +114,16 @@ static bool can_go_on(struct endpoint *ep)
 	       (f->wants_write && can_send(ep)) || lent_can_go_on(ep);
 }
 
+bool face_handle_unnoticed(struct endpoint *ep)
+{
+	const struct face *f = &ep->face;
+
+	if (f->kind != FACE_COPY || f->fd < 0 || !f->notifies || f->notified)
+		return false;
+	return (f->wants_read && !f->receiving && can_receive(ep)) ||
+	       (f->wants_write && !f->sending && can_send(ep)) || lent_can_go_on(ep);
+}
+
 static void notify_again(struct timer *t, time_ns now)
 {
 	struct face *f = container_of(t, struct face, again);
@@ -166,7 +176,7 @@ static void say_again(struct hawser *h, bool *wants)
  * A call holds locks that the engine takes too, and may have taken a part of a message: a thread is not
  * cancelled in it. Returns the cancel state for end_call.
  */
-static int begin_call(struct endpoint *ep, pthread_mutex_t *direction)
+static int begin_call(struct endpoint *ep, pthread_mutex_t *direction, bool *busy)
 {
 	int cancel;
 
@@ -174,12 +184,16 @@ static int begin_call(struct endpoint *ep, pthread_mutex_t *direction)
 	if (direction)
 		pthread_mutex_lock(direction);
 	pthread_mutex_lock(&ep->lock);
+	if (busy)
+		*busy = true;
 	drive_enter(ep);
 	return cancel;
 }
 
-static void end_call(struct endpoint *ep, pthread_mutex_t *direction, int cancel)
+static void end_call(struct endpoint *ep, pthread_mutex_t *direction, bool *busy, int cancel)
 {
+	if (busy)
+		*busy = false;
 	drive_leave(ep);
 	pthread_mutex_unlock(&ep->lock);
 	if (direction)
@@ -363,12 +377,12 @@ ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, i
 		return error;
 	if (flags & ~(HAWSER_DONTWAIT | HAWSER_MORE))
 		return -EINVAL;
-	int cancel = begin_call(ep, &h->sending);
+	int cancel = begin_call(ep, &h->sending, &ep->face.sending);
 	ssize_t sent = send_locked(h, &from, flags);
 	if (sent > LONG_COPY_BYTES)
 		ep->drive.now = clock_now();
 	drive_write(ep);
-	end_call(ep, &h->sending, cancel);
+	end_call(ep, &h->sending, &ep->face.sending, cancel);
 	return sent;
 }
 
@@ -377,13 +391,13 @@ int face_handle_shutdown(struct hawser *h)
 	struct endpoint *ep = h->endpoint;
 	int error = 0;
 
-	int cancel = begin_call(ep, &h->sending);
+	int cancel = begin_call(ep, &h->sending, &ep->face.sending);
 	if (ep->session && session_state(ep->session) != SESSION_RESET)
 		session_send_finish(ep->session, ep->drive.now);
 	else
 		error = ep->last.state == SESSION_CLOSED ? 0 : -ECONNRESET;
 	endpoint_kick(ep);
-	end_call(ep, &h->sending, cancel);
+	end_call(ep, &h->sending, &ep->face.sending, cancel);
 	return error;
 }
 
@@ -533,8 +547,10 @@ static ssize_t receive_locked(struct hawser *h, struct cursor *to, bool wait, bo
 		}
 		drive_write(ep);
 		size_t taken = wait_with_room(ep, to);
-		if (taken > 0)
+		if (taken > 0) {
+			ep->face.wants_read = true;
 			return (ssize_t)(taken + receive_stream_some(ep, to));
+		}
 	}
 }
 
@@ -551,10 +567,10 @@ ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count
 		return -EINVAL;
 	if (to.left == 0)
 		return ep->messages ? -EINVAL : 0;
-	int cancel = begin_call(ep, &h->receiving);
+	int cancel = begin_call(ep, &h->receiving, &ep->face.receiving);
 	ssize_t got = receive_locked(h, &to, !(flags && (*flags & HAWSER_DONTWAIT)), &ended);
 	drive_write(ep);
-	end_call(ep, &h->receiving, cancel);
+	end_call(ep, &h->receiving, &ep->face.receiving, cancel);
 	if (flags && got >= 0)
 		*flags = (*flags & ~HAWSER_END) | (ended ? HAWSER_END : 0);
 	return got;
@@ -568,7 +584,7 @@ ssize_t face_handle_call(struct hawser *h, bool sending, bool *wants, time_ns un
 	struct endpoint *ep = h->endpoint;
 	ssize_t result;
 
-	int cancel = begin_call(ep, sending ? &h->sending : NULL);
+	int cancel = begin_call(ep, sending ? &h->sending : NULL, sending ? &ep->face.sending : NULL);
 	for (;;) {
 		result = sending ? send_error(ep) : 0;
 		if (result == 0)
@@ -583,6 +599,6 @@ ssize_t face_handle_call(struct hawser *h, bool sending, bool *wants, time_ns un
 		(void)drive_wait(ep, NULL, until);
 	}
 	drive_write(ep);
-	end_call(ep, sending ? &h->sending : NULL, cancel);
+	end_call(ep, sending ? &h->sending : NULL, sending ? &ep->face.sending : NULL, cancel);
 	return result;
 }

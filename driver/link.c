@@ -34,24 +34,23 @@ static void link_ready(struct watch *w, uint32_t events)
 	struct endpoint *ep = l->endpoint;
 
 	pthread_mutex_lock(&ep->lock);
-	if (drive_has(l)) {
-		pthread_mutex_unlock(&ep->lock);
-		link_sleep(l);
-		return;
+	bool drives = drive_has(l);
+	if (!drives) {
+		l->readable = l->readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+		l->ending = l->ending || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+		if (ep->session && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
+			session_path_room(ep->session, &l->path, true);
 	}
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		l->readable = true;
-	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-		l->ending = true;
-	if (ep->session && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)))
-		session_path_room(ep->session, &l->path, true);
 	pthread_mutex_unlock(&ep->lock);
-	endpoint_post(ep);
+	/* Asleep, EPOLLERR and EPOLLHUP are still told, once for each change of the watch. */
+	if (!drives)
+		endpoint_post(ep);
+	else if (!l->asleep)
+		link_sleep(l);
 }
 
 #define WATCHED (EPOLLIN | EPOLLOUT | EPOLLRDHUP)
 
-/* EPOLLERR and EPOLLHUP are told all the same, once. */
 void link_sleep(struct link *l)
 {
 	l->asleep = watch_change(l->endpoint->engine, &l->watch, 0) == 0;
@@ -189,12 +188,18 @@ static void look_closed(struct link *l)
 		l->outcome = LINK_CLOSED_BY_PEER;
 }
 
-/* Not the path's fault: somebody closed the twin's descriptor. It can do nothing, and is told so. */
+/*
+ * Not the path's fault: somebody closed the twin's descriptor, or the memory that the program lent cannot be
+ * written to. It can do nothing, and is told so.
+ */
 static ssize_t unless_astray(struct link *l, const struct carrier *by, ssize_t n)
 {
-	if (by != l->twin || n != -EBADF)
+	if (by != l->twin || (n != -EBADF && n != -EFAULT))
 		return n;
-	l->endpoint->drive.astray = true;
+	if (n == -EBADF)
+		l->endpoint->drive.astray = true;
+	else
+		l->endpoint->drive.faulted = true;
 	return -EAGAIN;
 }
 
@@ -303,18 +308,20 @@ int link_await(struct endpoint *ep, struct link *l)
 	pthread_mutex_unlock(&ep->lock);
 	n = twin->ops->await(twin, bytes, sizeof bytes);
 	pthread_mutex_lock(&ep->lock);
+	/* The link may be gone by now. If only its twin is, these are its bytes all the same. */
+	l = d->awaited;
 	d->awaited = NULL;
 	d->now = clock_now();
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		if (!ep->links[i] || ep->links[i]->twin != twin)
-			continue;
-		l = ep->links[i];
-		n = unless_astray(l, twin, n);
+	if (l) {
+		n = unless_astray(l, l->twin, n);
 		l->readable = n == sizeof bytes;
 		if (n > 0)
 			feed(l, bytes, (size_t)n, d->now);
 		else
 			settle_reading(l, n);
+		/* The engine serves again, and what it was told meanwhile has been waiting. */
+		if (!d->driven && l->outcome == LINK_GOES_ON)
+			l->readable = true;
 	}
 	return n == -EAGAIN ? -EAGAIN : 0;
 }
@@ -342,7 +349,8 @@ bool link_write(struct link *l, struct carrier *by, time_ns now)
 	session_wrote(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
 	if (n < (ssize_t)planned)
 		session_path_room(ep->session, &l->path, false);
-	if (n < 0 && n != -EAGAIN)
+	/* A thread that waits in reading is told as well, and of what comes before it. */
+	if (n < 0 && n != -EAGAIN && ep->drive.awaited != l)
 		broken_pipe(l, by, (int)-n, now);
 	if (session_path_done(ep->session, &l->path) && !l->finished) {
 		l->finished = true;

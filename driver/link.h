@@ -18,6 +18,7 @@ struct link {
 	struct carrier *carrier;
 	struct carrier *twin;           /* of the carrier, for the program's threads (drive.h); NULL: none */
 	bool twin_refused;              /* there was none to be had */
+	short polled;                   /* what the thread in poll(2) waits for of the twin; 0: it does not */
 	struct watch watch;             /* on the carrier's descriptor */
 	bool asleep;                    /* the watch is stopped while the program's threads wait themselves */
 	bool readable;                  /* an edge seen, not used up */

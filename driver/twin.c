@@ -52,6 +52,14 @@ static bool list(int fd)
 	return true;
 }
 
+static bool is_listed(int fd)
+{
+	for (size_t i = 0; i < listed_count; i++)
+		if (listed[i].fd == fd)
+			return true;
+	return false;
+}
+
 static void unlist(int fd)
 {
 	for (size_t i = 0; i < listed_count; i++) {
@@ -149,7 +157,8 @@ static void run_fetch(struct engine *e, struct call *c)
 
 /*
  * A program takes the lowest number that is free. So one out of its way will not stand for something
- * else soon after the program closed it; but a high one makes the table large.
+ * else soon after the program closed it; but a high one makes the table large. Nor is one taken that another
+ * twin still counts as its own. Under listed_lock.
  */
 static int out_of_the_way(int fd)
 {
@@ -162,6 +171,12 @@ static int out_of_the_way(int fd)
 		rlim_t end = limit.rlim_cur < TABLE_MOST ? limit.rlim_cur : TABLE_MOST;
 
 		moved = fcntl(fd, F_DUPFD_CLOEXEC, (int)(end - end / 4));
+	}
+	for (size_t i = 0; i < listed_count && moved >= 0 && is_listed(moved); i++) {
+		int next = fcntl(fd, F_DUPFD_CLOEXEC, moved + 1);
+
+		close(moved);
+		moved = next;
 	}
 	close(fd);
 	return moved < 0 ? -EMFILE : moved;
@@ -245,7 +260,4 @@ void twins_fetch(struct endpoint *ep)
 	}
 	if (twin)
 		twin_close(twin);
-	/* Who polls meanwhile does not know of it. */
-	if (d->polling)
-		endpoint_kick(ep);
 }

@@ -414,7 +414,10 @@ static struct carrier *tcp_twin(int fd)
 
 static bool tcp_still(struct carrier *c)
 {
-	return cookie_of(tcp_of(c)->fd) == tcp_of(c)->cookie;
+	uint64_t cookie = cookie_of(tcp_of(c)->fd);
+
+	/* A system that does not tell has not closed it. */
+	return cookie ? cookie == tcp_of(c)->cookie : errno != EBADF && errno != ENOTSOCK;
 }
 
 static ssize_t tcp_await(struct carrier *twin, void *bytes, size_t size)
