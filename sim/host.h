@@ -63,9 +63,13 @@ struct lent {
 	uint8_t bytes[];
 };
 
+#define PROGRAM_ROOM_BYTES 32768u
+
 struct program {
 	struct random random, lending;
 	struct lent *lent, **lent_end;  /* the oldest first */
+	struct random waiting;
+	uint8_t room[PROGRAM_ROOM_BYTES];       /* for what comes next, while it waits */
 	uint64_t lent_bytes, lends_back;        /* of this process */
 	uint64_t to_write, written, read;
 	time_ns write_at, read_at;      /* not before */
@@ -168,6 +172,9 @@ time_ns listener_look(struct world *w, struct host *host);
 /* program.c */
 void program_init(struct world *w, struct host *host);
 void program_read(struct world *w, struct host *host);
+/* Around one reading of a carrier: sometimes it waits with memory of its own for what comes next. */
+void program_waits(struct world *w, struct host *host);
+void program_waited(struct world *w, struct host *host);
 void program_write(struct world *w, struct host *host);
 /* When it does something by itself; TIME_NEVER: only when it can. */
 time_ns program_next(struct world *w, struct host *host);

@@ -63,6 +63,7 @@ static void read_link(struct world *w, struct host *host, struct host_link *link
 		look_closed(w, link);
 		if (link->outcome != OUTCOME_NONE)
 			return;
+		program_waits(w, host);
 		used = session_place(host->session, &link->path, iov, IOV_MOST);
 		if (used == 0) {
 			world_must(w,
@@ -77,6 +78,7 @@ static void read_link(struct world *w, struct host *host, struct host_link *link
 			host->heard_at = now;
 		}
 		error = session_arrived(host->session, &link->path, got > 0 ? (size_t)got : 0, now);
+		program_waited(w, host);
 		world_must(w, error != -EPROTO, "frame: host %u finds a protocol error on path %u",
 			   host->number, link->path.id);
 		if (got == -EAGAIN)

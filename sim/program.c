@@ -18,6 +18,7 @@ void program_init(struct world *w, struct host *host)
 	random_init(&program->random, w->plan.seed, 400 + host->number);
 	random_init(&program->lending, w->plan.seed, 500 + host->number);
 	program->lent_end = &program->lent;
+	random_init(&program->waiting, w->plan.seed, 402 + host->number);
 	program->to_write = w->plan.host[host->number].to_write;
 	record_reader_init(&program->reader, UINT64_MAX);
 }
@@ -253,6 +254,32 @@ void program_read(struct world *w, struct host *host)
 	if (left == 0)
 		program->read_at = host_now(w, host) + SLOW_PAUSE_NS;
 	see_end(w, host);
+}
+
+/* One that reads slowly, or not now, waits in no call; nor does one that reads what it has to cut in records. */
+void program_waits(struct world *w, struct host *host)
+{
+	struct program *program = &host->program;
+	uint64_t most = w->plan.host[host->number].read_most;
+
+	if (w->plan.kind != SESSION_STREAM || program->discards || host->deaf || host->slow_bytes > 0 ||
+	    host_now(w, host) < program->read_at || random_one_in(&program->waiting, 2))
+		return;
+	if (most > sizeof program->room)
+		most = sizeof program->room;
+	session_receive_into(host->session, program->room,
+			     (size_t)random_between(&program->waiting, 1, most));
+}
+
+void program_waited(struct world *w, struct host *host)
+{
+	struct program *program = &host->program;
+	size_t taken = session_receive_taken(host->session);
+	size_t good = content_matching(w->key[!host->number], program->read, program->room, taken);
+
+	if (good < taken)
+		wrong(w, host, program->read + good);
+	program->read += taken;
 }
 
 time_ns program_next(struct world *w, struct host *host)
