@@ -41,6 +41,8 @@ const char bench_help[] =
 	"                         next when the last is answered)\n"
 	"      --check HOW        full (default): every byte; stamps: of a stream the word\n"
 	"                         at every 4 KiB, where checking all would be what limits\n"
+	"      --lent             who sends a stream lends its buffers instead of having\n"
+	"                         them copied (handles of hawser)\n"
 	"      --spin             both ends ask for bytes again and again, and never sleep\n"
 	"      --idle N           N further sessions stand open and silent meanwhile\n"
 	"\n" COMMON_HELP;
@@ -61,6 +63,7 @@ enum {
 	OPT_CHECK,
 	OPT_SPIN,
 	OPT_IDLE,
+	OPT_LENT,
 };
 
 static const struct option long_options[] = {
@@ -84,6 +87,7 @@ static const struct option long_options[] = {
 	{ "check", required_argument, NULL, OPT_CHECK },
 	{ "spin", no_argument, NULL, OPT_SPIN },
 	{ "idle", required_argument, NULL, OPT_IDLE },
+	{ "lent", no_argument, NULL, OPT_LENT },
 	{ 0 },
 };
 
@@ -158,6 +162,7 @@ static int take(struct bench_settings *settings, int option, const char *value)
 	case OPT_RATE: return parse_count(value, &plan->rate) == 0 ? 1 : -1;
 	case OPT_CHECK: return parse_check(plan, value) == 0 ? 1 : -1;
 	case OPT_SPIN: plan->spin = true; return 1;
+	case OPT_LENT: plan->lent = true; return 1;
 	case OPT_IDLE: return parse_idle(plan, value) == 0 ? 1 : -1;
 	default: return 0;
 	}
@@ -181,6 +186,9 @@ static int settle(struct bench_settings *settings)
 		return usage(common, "a spread of sizes is for the work messages");
 	if (plan->stamped && plan->work != BENCH_STREAM)
 		return usage(common, "stamps are for the work stream");
+	bool handle = settings->channel.kind == CHANNEL_HAWSER && !settings->channel.descriptor;
+	if (plan->lent && (plan->work != BENCH_STREAM || !handle))
+		return usage(common, "--lent is for the work stream, through a handle of hawser");
 	if (messages && (plan->idle > 0 || plan->spin))
 		return usage(common, "--idle and --spin are not for the work messages");
 	if (plan->time_ns == BENCH_UNBOUNDED && plan->bytes == BENCH_UNBOUNDED &&

@@ -5,7 +5,7 @@
 #include <endian.h>
 #include <string.h>
 
-#define MAGIC UINT64_C(0x3268636e65627768) /* "hwbench2" */
+#define MAGIC UINT64_C(0x3368636e65627768) /* "hwbench3" */
 
 enum {
 	AT_MAGIC,
@@ -24,6 +24,7 @@ enum {
 	AT_IDLE,
 	AT_STAMPED,
 	AT_SPIN,
+	AT_LENT,
 	WORDS
 };
 
@@ -48,6 +49,7 @@ void bench_plan_encode(const struct bench_plan *plan, uint8_t bytes[BENCH_PLAN_B
 		[AT_IDLE] = plan->idle,
 		[AT_STAMPED] = plan->stamped,
 		[AT_SPIN] = plan->spin,
+		[AT_LENT] = plan->lent,
 	};
 	for (unsigned i = 0; i < WORDS; i++)
 		words[i] = htole64(words[i]);
@@ -92,6 +94,7 @@ int bench_plan_decode(struct bench_plan *plan, const uint8_t *bytes, size_t leng
 		.idle = words[AT_IDLE],
 		.stamped = words[AT_STAMPED] != 0,
 		.spin = words[AT_SPIN] != 0,
+		.lent = words[AT_LENT] != 0,
 	};
 	if (!can_be_done(&got))
 		return -1;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_PLAN_BYTES  128u
+#define BENCH_PLAN_BYTES  136u
 #define BENCH_UNBOUNDED   UINT64_MAX
 #define BENCH_SIZE_MAX    (UINT64_C(1) << 30) /* of a message */
 #define BENCH_REQUEST_MAX (UINT64_C(1) << 20)
@@ -37,6 +37,7 @@ struct bench_plan {
 	uint64_t idle; /* further sessions, open and silent while the work is done */
 	bool stamped;  /* of a stream only the word at every BENCH_STAMP_BYTES is checked */
 	bool spin;     /* who receives asks again and again instead of sleeping */
+	bool lent;     /* who sends a stream lends its buffers */
 };
 
 /* Little-endian words of 64 bits. decode returns -1 unless it is a plan that can be carried out. */

@@ -191,6 +191,8 @@ json_t *bench_report_run(const struct bench_settings *settings, json_t *client, 
 			json_string(settings->channel.descriptor ? "descriptor" : "handle"));
 	}
 	json_object_set_new(run, "work", json_string(bench_work_text(plan->work)));
+	if (plan->lent)
+		json_object_set_new(run, "lent", json_true());
 	json_object_set_new(run, "direction", json_string(direction_text(plan)));
 	json_object_set_new(run, "intact", json_boolean(intact));
 	if (!bench_work_asks(plan->work))

@@ -3,57 +3,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/bench_lender.h"
 #include "cmd/bench_work.h"
-#include "cmd/pattern.h"
 
-static int send_part(struct channel *channel, const struct bench_plan *plan, uint64_t seed,
-		     uint64_t offset, uint8_t *buffer, uint64_t length)
+static int send_part(struct lender *lender, const struct bench_plan *plan, uint64_t seed,
+		     uint64_t offset, uint64_t length)
 {
+	uint8_t *buffer = lender_take(lender);
+	if (buffer == NULL)
+		return -1;
 	bench_fill(plan, seed, offset, buffer, length);
-	if (channel_send(channel, buffer, length) == 0)
-		return 0;
-	channel_complain(channel, "sending");
-	return -1;
+	return lender_send(lender, buffer, length);
 }
 
 /* Fills up to the next cell and puts the mark. */
-static int send_mark(struct channel *channel, const struct bench_plan *plan, uint64_t seed,
-		     uint64_t offset, uint8_t *buffer)
+static int send_mark(struct lender *lender, const struct bench_plan *plan, uint64_t seed,
+		     uint64_t offset)
 {
 	while (offset % BENCH_CELL_BYTES != 0) {
 		uint64_t length = BENCH_CELL_BYTES - offset % BENCH_CELL_BYTES;
-		if (length > plan->size_most)
-			length = plan->size_most;
-		if (send_part(channel, plan, seed, offset, buffer, length) < 0)
+		if (length > lender->size)
+			length = lender->size;
+		if (send_part(lender, plan, seed, offset, length) < 0)
 			return -1;
 		offset += length;
 	}
 	uint64_t mark = bench_mark(seed, offset);
-	if (channel_send(channel, &mark, sizeof mark) == 0)
+	if (channel_send(lender->channel, &mark, sizeof mark) == 0)
 		return 0;
-	channel_complain(channel, "sending");
+	channel_complain(lender->channel, "sending");
 	return -1;
 }
 
 int bench_stream_send(struct channel *channel, const struct bench_plan *plan, uint64_t seed)
 {
-	uint64_t size = plan->size_most;
+	struct lender lender;
 	uint64_t offset = 0;
 	int result = 0;
-	uint8_t *buffer = bench_buffer(channel, size);
-	if (buffer == NULL)
+	if (plan->lent && !channel_lends(channel)) {
+		complain(channel->common, "buffers can be lent to a handle of hawser only");
 		return -1;
-	/* Every page of its own, also where nothing will be stamped. */
-	pattern_fill(seed, 0, buffer, size);
+	}
+	if (lender_init(&lender, channel, plan, seed) < 0)
+		return -1;
 	uint64_t deadline_ns = bench_deadline_ns(plan);
 	while (result == 0 && offset < plan->bytes && clock_ns() < deadline_ns) {
-		uint64_t length = plan->bytes - offset < size ? plan->bytes - offset : size;
-		result = send_part(channel, plan, seed, offset, buffer, length);
+		uint64_t left = plan->bytes - offset;
+		uint64_t length = left < lender.size ? left : lender.size;
+		result = send_part(&lender, plan, seed, offset, length);
 		offset += length;
 	}
 	if (result == 0 && plan->bytes == BENCH_UNBOUNDED)
-		result = send_mark(channel, plan, seed, offset, buffer);
-	free(buffer);
+		result = send_mark(&lender, plan, seed, offset);
+	/* After a failure nobody may ever acknowledge what is out. */
+	if (result < 0)
+		channel_abort(channel);
+	if (lender_fini(&lender) < 0)
+		result = -1;
 	return result;
 }
 

@@ -132,7 +132,7 @@ unsigned channel_listening_port(const struct channel_settings *settings, int lis
 	return port > 0 ? (unsigned)port : 0;
 }
 
-/* The one place where bytes leave. flags: HAWSER_MORE, meaningful for messages. */
+/* The one place where bytes leave as copies. flags: HAWSER_MORE, meaningful for messages. */
 static int send_all(struct channel *channel, const uint8_t *data, size_t length, int flags)
 {
 	do {
@@ -154,6 +154,29 @@ static int send_all(struct channel *channel, const uint8_t *data, size_t length,
 int channel_send(struct channel *channel, const void *data, size_t length)
 {
 	return length > 0 ? send_all(channel, data, length, 0) : 0;
+}
+
+bool channel_lends(const struct channel *channel)
+{
+	return channel->handle != NULL;
+}
+
+int channel_lend(struct channel *channel, const void *data, size_t length, void *token)
+{
+	ssize_t lent;
+	do
+		lent = hawser_lend(channel->handle, data, length, token, 0);
+	while (lent < 0 && errno == EINTR);
+	return lent < 0 ? -1 : 0;
+}
+
+int channel_returned(struct channel *channel, void **tokens, int max, bool waits)
+{
+	int count;
+	do
+		count = hawser_returned(channel->handle, tokens, max, waits ? -1 : 0);
+	while (count < 0 && errno == EINTR);
+	return count < 0 && errno == EAGAIN ? 0 : count;
 }
 
 /* The one place where bytes come in. *flags gets what hawser_recv says. */

@@ -58,6 +58,14 @@ void channel_tell_listening(const struct common *common, const struct channel_se
 
 /* Streams. send takes all of it: 0 or -1. recv gives what is there, 0 at the end, or -1. */
 int channel_send(struct channel *channel, const void *data, size_t length);
+/*
+ * The same without a copy, where channel_lends: the bytes must not change before `token` comes back by
+ * channel_returned, which takes back at most `max` of them in order; when `waits`, at least one.
+ * It returns how many, 0 also when none is out, or -1.
+ */
+bool channel_lends(const struct channel *channel);
+int channel_lend(struct channel *channel, const void *data, size_t length, void *token);
+int channel_returned(struct channel *channel, void **tokens, int max, bool waits);
 ssize_t channel_recv(struct channel *channel, void *data, size_t size);
 /* The next recv gives these bytes first: at most CHANNEL_INBOX_BYTES, and nothing may wait already.
  * -1 after an error message. */

@@ -56,7 +56,15 @@ for kind in $kinds; do
 	serve --as "$kind" --work messages
 	ask '"messages":300,' --as "$kind" --work messages --messages 300 --size 0-5000
 done
+serve
+for size in 256Ki 64Ki 10001 32Mi; do
+	ask '"lent":true' --lent -n 30000k --size $size
+	ask '"lent":true' --lent -t 0.2 --size $size --both --check stamps
+done
+ask '"bytes":3000000,' --lent -n 3000k --reverse
 serve --face descriptor
+! "$hawser" bench --lent -n 3000k --reverse "127.0.0.1:$port" > "$work/run" 2>&1 ||
+	fail "a server that has only descriptors lent buffers"
 ask '"bytes":3000000,' --face descriptor -n 3000k
 ask '"requests":50,' --face descriptor --work rr --messages 50 --spin
 ask '"idle":{"sessions":30,' --face descriptor --work sessions --messages 20 --idle 30
