@@ -4,6 +4,7 @@
 
 networks=0
 congestion=cubic
+server_options=() # of all servers that are started
 others_busy='' # before each pair of hosts: how much of the processors something else used, in percent
 declare -A serving # by port
 
@@ -57,7 +58,7 @@ serve()
 	shift
 	[ -z "${serving[$port]:-}" ] || return 0
 	serving[$port]=1
-	(exec ip netns exec "$LAB_NAME-b" "$hawser" bench -l --insecure "$@" "$port" \
+	(exec ip netns exec "$LAB_NAME-b" "$hawser" bench -l --insecure "${server_options[@]}" "$@" "$port" \
 		> "$LAB_DIR/server-$port" 2>&1) &
 	disown
 	while ! grep -q listening "$LAB_DIR/server-$port" 2> /dev/null && [ $tries -lt 100 ]; do

@@ -18,7 +18,8 @@ def of_stream:
 	"goodput_mbps \(total(.goodput_bits_per_s) / 1e6)",
 	"small_per_ms \(total(.goodput_bits_per_s) / 800e3)",
 	"gap_ms \((map(.longest_gap_us // 0) | max) / 1000)",
-	"cpu_s_per_gb \((total(.client.cpu_seconds) + total(.server.cpu_seconds)) * 1e9 / received_bytes)";
+	"cpu_s_per_gb \((total(.client.cpu_seconds) + total(.server.cpu_seconds)) * 1e9 / received_bytes)",
+	"client_cpu_s_per_gb \(total(.client.cpu_seconds) * 1e9 / received_bytes)";
 
 def of_requests:
 	(counts | map(.[1]) | add) as $requests

@@ -17,13 +17,13 @@ static uint64_t part_bytes(const struct channel *channel, const struct bench_pla
 	return BENCH_PART_BYTES;
 }
 
-static int send_message(struct channel *channel, uint64_t seed, uint64_t offset, uint64_t size,
-			uint8_t *buffer, uint64_t part)
+static int send_message(struct channel *channel, const struct bench_plan *plan, uint64_t seed,
+			uint64_t offset, uint64_t size, uint8_t *buffer, uint64_t part)
 {
 	uint64_t at = 0;
 	do {
 		uint64_t length = size - at < part ? size - at : part;
-		pattern_fill(seed, offset + at, buffer, length);
+		bench_fill(plan, seed, offset + at, buffer, length);
 		if (channel_send_part(channel, size, at, buffer, length) < 0) {
 			channel_complain(channel, "sending a message");
 			return -1;
@@ -42,9 +42,11 @@ int bench_messages_send(struct channel *channel, const struct bench_plan *plan, 
 	uint8_t *buffer = bench_buffer(channel, part);
 	if (buffer == NULL)
 		return -1;
+	/* Every page of its own, also where nothing will be stamped. */
+	pattern_fill(seed, 0, buffer, part);
 	for (uint64_t i = 0; result == 0 && i < plan->messages && clock_ns() < deadline_ns; i++) {
 		uint64_t size = pattern_size(seed, i, plan->size_least, plan->size_most);
-		result = send_message(channel, seed, offset, size, buffer, part);
+		result = send_message(channel, plan, seed, offset, size, buffer, part);
 		offset += size;
 	}
 	uint64_t mark = bench_mark(seed, offset);
@@ -84,7 +86,7 @@ static int take_part(struct reader *reader, const struct channel *channel,
 			 (unsigned long long)size);
 		return -1;
 	}
-	if (bench_check(channel, reader->seed, reader->offset, data, length) < 0)
+	if (bench_check_part(channel, plan, reader->seed, reader->offset, data, length) < 0)
 		return -1;
 	reader->offset += length;
 	reader->at = ended ? 0 : reader->at + length;

@@ -39,8 +39,8 @@ const char bench_help[] =
 	"      --request-bytes N  of a request and its reply (default 1024)\n"
 	"      --rate N           requests per second, sent on schedule (default: the\n"
 	"                         next when the last is answered)\n"
-	"      --check HOW        full (default): every byte; stamps: of a stream the word\n"
-	"                         at every 4 KiB, where checking all would be what limits\n"
+	"      --check HOW        full (default): every byte; stamps: the word at every\n"
+	"                         4 KiB of a stream or of the messages, where checking all would be what limits\n"
 	"      --lent             who sends a stream lends its buffers instead of having\n"
 	"                         them copied (handles of hawser)\n"
 	"      --spin             both ends ask for bytes again and again, and never sleep\n"
@@ -184,8 +184,8 @@ static int settle(struct bench_settings *settings)
 		plan->size_least = plan->size_most = messages ? 65536 : 262144;
 	if (plan->size_least != plan->size_most && !messages)
 		return usage(common, "a spread of sizes is for the work messages");
-	if (plan->stamped && plan->work != BENCH_STREAM)
-		return usage(common, "stamps are for the work stream");
+	if (plan->stamped && bench_work_asks(plan->work))
+		return usage(common, "stamps are for the works stream and messages");
 	bool handle = settings->channel.kind == CHANNEL_HAWSER && !settings->channel.descriptor;
 	if (plan->lent && (plan->work != BENCH_STREAM || !handle))
 		return usage(common, "--lent is for the work stream, through a handle of hawser");

@@ -35,7 +35,7 @@ struct bench_plan {
 	uint64_t request_bytes;
 	uint64_t rate; /* requests per second; 0: the next when the last is answered */
 	uint64_t idle; /* further sessions, open and silent while the work is done */
-	bool stamped;  /* of a stream only the word at every BENCH_STAMP_BYTES is checked */
+	bool stamped;  /* of a stream or messages only the word at every BENCH_STAMP_BYTES is checked */
 	bool spin;     /* who receives asks again and again instead of sleeping */
 	bool lent;     /* who sends a stream lends its buffers */
 };

@@ -6,7 +6,7 @@
  * A stream or a run of messages that is bounded by time ends with a mark: in place of the pattern's
  * next 8 bytes (in a stream: at a multiple of BENCH_CELL_BYTES), their complement.
  *
- * Where making and checking every byte would be what limits, a stream is stamped: the pattern stands
+ * Where making and checking every byte would be what limits, a stream or a run of messages is stamped: the pattern stands
  * only in the word at each multiple of BENCH_STAMP_BYTES, and only there it is checked. Lost, repeated
  * and reordered bytes still show; a byte changed between two stamps does not.
  */

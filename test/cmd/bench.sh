@@ -55,6 +55,8 @@ for kind in $kinds; do
 	ask '"idle":{"sessions":30,"paths":30,.*"idle":{"sessions":30,"paths":30,' --as "$kind" --work rr --messages 10 --idle 30
 	serve --as "$kind" --work messages
 	ask '"messages":300,' --as "$kind" --work messages --messages 300 --size 0-5000
+	ask '"messages":300,' --as "$kind" --work messages --messages 300 --size 1-500000 --check stamps
+	ask '"goodput_bits_per_s"' --as "$kind" --work messages -t 0.2 --size 8 --check stamps
 done
 serve
 for size in 256Ki 64Ki 10001 32Mi; do
