@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced: how throughput and CPU grow with the size of messages, the number of paths and of sessions, and the
 # round-trip time; hawser, TCP and MPTCP in one picture, and the figures beside it.
 #
-# A figure is begun, gets its points in any order, and is drawn:
+# A figure is begun, gets its points, the x ascending, and is drawn:
 #
-#	draw: $to/NAME.tsv  who  x  Mb/s least most  s/GB least most     one line for each point of a curve
-#	      $to/NAME.svg  bench/plot.gp makes it of that
+#	$to/NAME.tsv  who, x, Mb/s, least, most, s/GB, least, most     a line for each point of a curve
+#	$to/NAME.svg  bench/plot.gp makes it of that
 
 plot_begin()
 {
@@ -14,7 +14,8 @@ plot_begin()
 	others_busy='' plot_rows='' plot_lost='' plot_started=$(date -u '+%Y-%m-%d %H:%M UTC')
 }
 
-# plot_point X CPU-FIGURE PREFIX WHO...: what the rounds of these contenders brought.
+# plot_point X CPU-FIGURE PREFIX WHO...: what the rounds of these contenders brought; a contender of which runs
+# were lost is named with the reason.
 plot_point()
 {
 	local x=$1 cpu=$2 prefix=$3 who lost
@@ -23,7 +24,7 @@ plot_point()
 	for who; do
 		[ -n "$has_mptcp" ] || [ "$who" != mptcp ] || continue
 		lost=$(grep -o lost <<< "${values[$prefix$who.goodput_mbps]:-}" | wc -l)
-		[ "$lost" = 0 ] || plot_lost+="# lost: $lost of $rounds_done runs of $who at $x: $(tail -n 1 "$LAB_DIR/errors")"$'\n'
+		[ "$lost" = 0 ] || plot_lost+="# lost: $lost of $rounds_done runs of $who at $x: ${lost_why[$prefix$who]//"$here/"/}"$'\n'
 		plot_rows+=$(printf '%s\t%s\t%s\t%s' "$who" "$x" "$(plot_columns "$prefix$who.goodput_mbps")" \
 			"$(plot_columns "$prefix$who.$cpu")")$'\n'
 	done
@@ -47,10 +48,11 @@ plot_commit()
 	echo "$commit"
 }
 
-# plot_draw HEADING ACROSS CPU-WORDS LOGS-LEFT LOGS-RIGHT MARKS WHAT WHO...: WHAT says what the networks were.
+# plot_draw HEADING ACROSS CPU-WORDS LOGS-LEFT LOGS-RIGHT SETTINGS WHAT WHO...: SETTINGS for plot.gp; WHAT says what
+# the networks were.
 plot_draw()
 {
-	local heading=$1 across=$2 cpu=$3 left=$4 right=$5 marks=$6 what=$7 who busy quiet origin file
+	local heading=$1 across=$2 cpu=$3 left=$4 right=$5 settings=$6 what=$7 who busy quiet origin file
 	shift 7
 	lab_down
 	values[busy]=$others_busy
@@ -72,8 +74,12 @@ plot_draw()
 			awk -F'\t' -v who="$who" '$1 == who' <<< "$plot_rows"
 		done
 	} > "$file.tsv"
+	if ! grep -q $'^[^#]*\t[0-9]' <(cut -f 1,3 "$file.tsv"); then
+		echo "$plot_name: no run ended well, there is no picture; see $file.tsv" >&2
+		return
+	fi
 	gnuplot -e "data='$file.tsv'; picture='$file.svg'; heading='$heading'; origin='$origin'; whos='$*'" \
-		-e "across='$across'; cpu='$cpu'; logs_left='$left'; logs_right='$right'; $marks" \
+		-e "across='$across'; cpu='$cpu'; logs_left='$left'; logs_right='$right'; $settings" \
 		"$here/bench/plot.gp" || exit 1
 	say "$file.svg, $file.tsv: $heading; the machine was $quiet."
 }
@@ -82,7 +88,7 @@ plot_draw()
 
 plot_size()
 {
-	local bytes whos=(tcp mptcp converge)
+	local bytes marks whos=(tcp mptcp converge)
 	group_wanted size || return 0
 	plot_begin size
 	server_options=(--work messages)
@@ -93,8 +99,9 @@ plot_size()
 		plot_point "$bytes" cpu_s_per_gb "$bytes:" "${whos[@]}"
 	done
 	server_options=()
+	marks='"1" 1, "16" 16, "256" 256, "4 K" 4096, "64 K" 65536, "1 M" 1048576, "64 M" 67108864'
 	plot_draw 'Messages of 1 B to 64 MB' 'bytes of a message' 'CPU seconds per GB, both ends' xy xy \
-		"marks='\"1\" 1, \"16\" 16, \"256\" 256, \"4 K\" 4096, \"64 K\" 65536, \"1 M\" 1048576, \"64 M\" 67108864'; reach='set xrange [0.7:1e8]'" \
+		"marks='$marks'; reach='set xrange [0.7:1e8]'" \
 		'one path, a bare veth pair; over TCP and MPTCP a message is its length in 8 bytes and its bytes' "${whos[@]}"
 }
 
@@ -116,7 +123,7 @@ plot_paths()
 
 plot_sessions()
 {
-	local count whos=(tcp mptcp converge)
+	local count marks whos=(tcp mptcp converge)
 	group_wanted sessions || return 0
 	plot_begin sessions
 	hosts -
@@ -125,8 +132,9 @@ plot_sessions()
 			--check stamps --idle $((count - 1))
 		plot_point "$count" client_cpu_s_per_gb "$count:" "${whos[@]}"
 	done
+	marks='"1" 1, "10" 10, "100" 100, "1,000" 1000, "5,000" 5000'
 	plot_draw 'One stream beside up to 5,000 open sessions' 'sessions' 'CPU seconds per GB, the sender' x x \
-		"marks='\"1\" 1, \"10\" 10, \"100\" 100, \"1,000\" 1000, \"5,000\" 5000'; reach='set xrange [0.8:7000]'" \
+		"marks='$marks'; reach='set xrange [0.8:7000]'" \
 		'one path each over a bare veth pair; one session carries a stream, the others are open and silent' "${whos[@]}"
 }
 

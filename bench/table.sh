@@ -3,6 +3,8 @@
 # Sourced: the table of what dependability costs beside TCP and MPTCP. One function for each pair of hosts
 # that is wanted; a row is one comparison of figures that its rounds brought.
 
+declare -A lost_why # of the last run of PREFIX WHO that was lost
+
 # rounds N PREFIX WHO... -- OPTION...: every contender once in each round; values[PREFIX WHO.FIGURE].
 rounds()
 {
@@ -14,9 +16,13 @@ rounds()
 	for _ in $(seq "$times"); do
 		for who in "${whos[@]}"; do
 			[ -n "$has_mptcp" ] || [ "$who" != mptcp ] || continue
+			: > "$LAB_DIR/errors"
 			measure "$who" "$@"
 			figures=$(jq -rs --argjson clients "$reports" -f "$here/bench/run.jq" < "$LAB_DIR/run" 2> /dev/null)
-			[ "${figures:-lost}" != lost ] || echo "$who $*: $(tail -n 1 "$LAB_DIR/errors")" >&2
+			if [ "${figures:-lost}" = lost ]; then
+				lost_why[$prefix$who]=$(head -n 3 "$LAB_DIR/errors" | paste -sd ';')
+				echo "$who $*: ${lost_why[$prefix$who]}" >&2
+			fi
 			while read -r name figure; do
 				values[$prefix$who.$name]="${values[$prefix$who.$name]:-} $figure"
 			done < <(in_every_list "${figures:-lost}")

@@ -10,8 +10,11 @@
 #include "cmd/bench_plan.h"
 #include "cmd/channel.h"
 
-/* So much is out at most; of buffers larger than half of it two, of small ones BENCH_LENT_MAX. */
-#define BENCH_LENT_BYTES ((uint64_t)4 << 20)
+/*
+ * So much is out at most, to stay in a processor's own cache (2 MiB and more were slower); of buffers
+ * larger than half of it two, of small ones BENCH_LENT_MAX.
+ */
+#define BENCH_LENT_BYTES ((uint64_t)1 << 20)
 #define BENCH_LENT_MAX   512u
 
 struct lender {
