@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # One picture for gnuplot: throughput at the left, CPU at the right, a curve for each contender with the least
-# and the most of its runs. Given by -e: data, picture, heading, origin, whos, across, cpu (words), and
-# logs_left, logs_right: the axes that are logarithmic there.
+# and the most of its runs. Given by -e: data, picture, heading, origin, whos, across, cpu (words);
+# logs_left, logs_right: the axes that are logarithmic there; reach: settings of the x axis; marks: its tics,
+# where they want words of their own.
 
 set terminal svg size 960,430 dynamic font 'DejaVu Sans,Helvetica,sans-serif,13' background '#ffffff'
 set output picture
@@ -22,12 +23,12 @@ set nomxtics
 set nomytics
 set format y '%h'
 
-name(who) = who eq 'tcp' || who eq 'tcp1' ? 'TCP' : who eq 'mptcp' ? 'MPTCP' : 'hawser, '.who
-colour(who) = who[1:3] eq 'tcp' ? 0x707070 : who eq 'mptcp' ? 0xd97706 : who eq 'stripe' ? 0x2a9d5c : 0x1f5fbf
-shape(who) = who[1:3] eq 'tcp' ? 7 : who eq 'mptcp' ? 5 : who eq 'stripe' ? 9 : 13
+name(who) = who eq 'tcp' ? 'TCP' : who eq 'mptcp' ? 'MPTCP' : 'hawser, '.who
+colour(who) = who eq 'tcp' ? 0x707070 : who eq 'mptcp' ? 0xd97706 : who eq 'stripe' ? 0x2a9d5c : 0x1f5fbf
+shape(who) = who eq 'tcp' ? 7 : who eq 'mptcp' ? 5 : who eq 'stripe' ? 9 : 13
 mine(who) = stringcolumn(1) eq who ? column(2) : NaN
 
-# Of axes that are not logarithmic the least is 0. Sizes and counts want their own words at powers.
+# Of axes that are not logarithmic the least is 0.
 set lmargin at screen 0.075
 set rmargin at screen 0.475
 if (logs_left ne '') {

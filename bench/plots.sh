@@ -24,7 +24,10 @@ plot_point()
 	for who; do
 		[ -n "$has_mptcp" ] || [ "$who" != mptcp ] || continue
 		lost=$(grep -o lost <<< "${values[$prefix$who.goodput_mbps]:-}" | wc -l)
-		[ "$lost" = 0 ] || plot_lost+="# lost: $lost of $rounds_done runs of $who at $x: ${lost_why[$prefix$who]//"$here/"/}"$'\n'
+		if [ "$lost" != 0 ]; then
+			plot_lost+="# lost: $lost of $rounds_done runs of $who at $x: "
+			plot_lost+="${lost_why[$prefix$who]//"$here/"/}"$'\n'
+		fi
 		plot_rows+=$(printf '%s\t%s\t%s\t%s' "$who" "$x" "$(plot_columns "$prefix$who.goodput_mbps")" \
 			"$(plot_columns "$prefix$who.$cpu")")$'\n'
 	done
@@ -117,7 +120,8 @@ plot_paths()
 		plot_point "$count" cpu_s_per_gb '' "${whos[@]}"
 		lab_down
 	done
-	plot_draw '1 to 8 paths of 1 Gb/s' 'paths' 'CPU seconds per GB, both ends' '' '' "reach='set xrange [0.5:8.5]; set xtics 1'" \
+	plot_draw '1 to 8 paths of 1 Gb/s' 'paths' 'CPU seconds per GB, both ends' '' '' \
+		"reach='set xrange [0.5:8.5]; set xtics 1'" \
 		'networks of 1 Gb/s each; TCP is a connection over each of them at once' "${whos[@]}"
 }
 
@@ -151,7 +155,8 @@ plot_rtt()
 	done
 	plot_draw '2 x 100 Mb/s, round trips of 0 to 300 ms' 'round-trip time, ms' 'CPU seconds per GB, both ends' '' '' \
 		"reach='set xrange [-8:308]; set xtics 50'" \
-		"two networks made by the link program; TCP is a connection over each at once; the first $plot_rtt_warm_up s left out" "${whos[@]}"
+		"two networks made by the link program; TCP is a connection over each at once; $plot_rtt_warm_up s of warm-up" \
+		"${whos[@]}"
 }
 
 bench_plots()

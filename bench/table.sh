@@ -35,8 +35,8 @@ in_every_list()
 {
 	local name
 	[ "$1" = lost ] || { echo "$1"; return; }
-	for name in goodput_mbps gap_ms cpu_s_per_gb client_cpu_s_per_gb p50_us p99_us p50_ms p99_ms per_s requests client_cpu_us \
-		idle_kib idle_paths sampled_paths small_per_ms; do
+	for name in goodput_mbps gap_ms cpu_s_per_gb client_cpu_s_per_gb p50_us p99_us p50_ms p99_ms per_s requests \
+		client_cpu_us idle_kib idle_paths sampled_paths small_per_ms; do
 		echo "$name lost"
 	done
 }
