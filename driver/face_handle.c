@@ -277,7 +277,7 @@ static size_t put_cursor(struct endpoint *ep, struct cursor *from, size_t want)
 	return done;
 }
 
-static void put_bytes(struct endpoint *ep, const uint8_t *bytes, size_t length)
+void face_handle_put(struct endpoint *ep, const uint8_t *bytes, size_t length)
 {
 	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
 	struct cursor from;
@@ -304,7 +304,7 @@ static size_t send_part(struct endpoint *ep, struct cursor *from, bool more, boo
 	size_t part = fits - sizeof header;
 	bool last = part == from->left && !more;
 	record_header_encode(header, (uint32_t)part, !last);
-	put_bytes(ep, header, sizeof header);
+	face_handle_put(ep, header, sizeof header);
 	for (size_t left = part; left > 0;)
 		left -= put_cursor(ep, from, left);
 	if (last)

@@ -39,6 +39,9 @@ ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, i
 ssize_t face_handle_receive(struct hawser *h, const struct iovec *iov, int count, int *flags);
 int face_handle_shutdown(struct hawser *h);
 
+/* In a call: bytes that endpoint_fits said fit, into the session. */
+void face_handle_put(struct endpoint *ep, const uint8_t *bytes, size_t length);
+
 /*
  * One call of lent.c's: repeats step, under the lock, until it has something to say but -EAGAIN, or the
  * time. Then *wants is set: the notifier tells when the call can go on. sending: it is a send among others.

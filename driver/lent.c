@@ -51,31 +51,12 @@ struct lending {
 	bool more;
 };
 
-static void put(struct endpoint *ep, const uint8_t *bytes, size_t length)
-{
-	struct iovec space[2];
-
-	while (length > 0) {
-		unsigned count = session_send_space(ep->session, length, space, 2);
-
-		assert(count > 0);      /* endpoint_fits said that it fits */
-		size_t done = 0;
-		for (unsigned i = 0; i < count; i++) {
-			memcpy(space[i].iov_base, bytes + done, space[i].iov_len);
-			done += space[i].iov_len;
-		}
-		session_send_commit(ep->session, done, clock_now());
-		bytes += done;
-		length -= done;
-	}
-}
-
 static int copy(struct endpoint *ep, const uint8_t *head, size_t head_length, const struct lending *l)
 {
 	if (!endpoint_may_grow(ep) || endpoint_fits(ep, head_length + l->length) < head_length + l->length)
 		return -EAGAIN;
-	put(ep, head, head_length);
-	put(ep, l->data, l->length);
+	face_handle_put(ep, head, head_length);
+	face_handle_put(ep, l->data, l->length);
 	return 0;
 }
 
