@@ -209,12 +209,12 @@ static void full_table_at_the_listener(void)
 	int held[50], last;
 	struct pollfd p = { .events = POLLIN };
 
-	for (unsigned i = 0; i < 20; i++) {
+	for (unsigned i = 0; i < 12; i++) {
 		held[i] = dialf(NULL, "127.0.0.1:%u", server.port);
 		CHECK_REASON(held[i] >= 0);
 		talk(held[i]);
 	}
-	for (unsigned i = 20; i < 50; i++)
+	for (unsigned i = 12; i < 50; i++)
 		held[i] = dialf(set, "127.0.0.1:%u", server.port);
 	/* All is full by then; if not, this only tests less. */
 	usleep(200000);
