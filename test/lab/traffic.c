@@ -169,12 +169,13 @@ static const char *misfortune(const struct waiting *waiting)
 
 	for (unsigned end = 0; end < 2; end++) {
 		const struct traffic_end *self = &board->ends[end];
+		bool gone = is_gone(self); /* before its state is read: the last thing that it says holds */
 
 		if (self->state == TRAFFIC_FAILED)
 			return self->why;
 		if (self->state == TRAFFIC_ENDED && self->error && !may_go)
 			return self->why[0] ? self->why : "reset";
-		if (self->state != TRAFFIC_ENDED && is_gone(self) && !may_go)
+		if (self->state != TRAFFIC_ENDED && gone && !may_go)
 			return end ? "the listening end's process is gone" :
 				     "the dialling end's process is gone";
 	}
