@@ -196,17 +196,24 @@ static void believe(struct attack *w)
 		j->peer_limit = w->s->sender.peer_limit;
 }
 
-static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, size_t length, int error)
+/*
+ * The first `taken` bytes went to the program, which waited for them with memory of its own, before the rest
+ * was looked at: what they make room for may be in the same reading.
+ */
+static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, size_t length, size_t taken, int error)
 {
 	enum verdict verdict;
 
 	if (error == -ENOMEM) {
 		believe(w);
+		judge_consumed(&w->judge, taken);
 		w->judge.path[i].in_bytes += length;
 		attack_lose(w, i, REASON_PATH_LOST, false);
 		return;
 	}
-	verdict = judge_heard(&w->judge, &w->judge.path[i], bytes, length);
+	HOLDS(judge_heard(&w->judge, &w->judge.path[i], bytes, taken) == VERDICT_FINE);
+	judge_consumed(&w->judge, taken);
+	verdict = judge_heard(&w->judge, &w->judge.path[i], bytes + taken, length - taken);
 	HOLDS(error == (verdict == VERDICT_VIOLATION ? -EPROTO : 0));
 	if (error == -EPROTO) {
 		w->violated = true;
@@ -217,14 +224,21 @@ static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, si
 	}
 }
 
+/* At times the program waits with memory of its own, as the offset has it: no input means another thing for that. */
+static size_t own_bytes(const struct attack *w)
+{
+	return w->judge.consumed / 7 % 3 == 0 ? 1 + (size_t)(w->judge.consumed % sizeof w->own) : 0;
+}
+
 /* Reads up to `most` bytes of what the peer sent on this path. */
 void attack_feed(struct attack *w, unsigned i, size_t most)
 {
 	struct carried *c = w->path[i];
+	const struct reader *in = &w->judge.path[i].in;
 
 	while (c->up && c->queue_at < c->queued && most > 0) {
 		const uint8_t *from = c->queue + c->queue_at;
-		size_t length = c->queued - c->queue_at, moved = 0;
+		size_t length = c->queued - c->queue_at, moved = 0, taken;
 		bool deaf = session_state(w->s) >= SESSION_CLOSED;
 		struct iovec iov[8];
 		unsigned used;
@@ -232,10 +246,17 @@ void attack_feed(struct attack *w, unsigned i, size_t most)
 
 		length = length < most ? length : most;
 		length = length < w->piece ? length : w->piece;
+		/* A payload is placed in a reading of its own. */
+		if (own_bytes(w) > 0 && !in->inside && in->head_have < FRAME_DATA_HEAD_BYTES &&
+		    length > FRAME_DATA_HEAD_BYTES - in->head_have)
+			length = FRAME_DATA_HEAD_BYTES - in->head_have;
 		attack_lend(w);
-		used = session_place(w->s, &c->path, iov, 1 + w->iovecs % 8);
-		if (used == 0)
+		session_receive_into(w->s, w->own, own_bytes(w));
+		used = session_place(w->s, &c->path, iov, 8 - w->iovecs % 8);
+		if (used == 0) {
+			HOLDS(session_receive_taken(w->s) == 0);
 			return;
+		}
 		for (unsigned k = 0; k < used && moved < length; k++) {
 			size_t count = iov[k].iov_len < length - moved ? iov[k].iov_len : length - moved;
 
@@ -246,15 +267,18 @@ void attack_feed(struct attack *w, unsigned i, size_t most)
 		error = session_arrived(w->s, &c->path, moved, w->now);
 		if (error == -ENOMEM)
 			error = read_on(w);
+		taken = session_receive_taken(w->s);
+		HOLDS(taken <= own_bytes(w) && taken <= moved);
+		judge_compare(w->own, w->judge.consumed, taken);
 		c->queue_at += moved;
 		w->fed += moved;
 		most -= moved;
 		if (deaf) {
-			HOLDS(error == 0);
+			HOLDS(error == 0 && taken == 0);
 			w->judge.path[i].in_bytes += moved;
 		}
 		if (!deaf)
-			judge_reading(w, i, from, moved, error);
+			judge_reading(w, i, from, moved, taken, error);
 		if (w->judge.path[i].in.over && !c->path.closing)
 			attack_lose(w, i, REASON_PATH_LOST, false);
 	}

@@ -39,6 +39,7 @@ struct attack {
 	bool violated;
 	size_t piece;                   /* bytes of one reading at most */
 	unsigned iovecs;
+	uint8_t own[20000];             /* the program's, which waits for bytes */
 	unsigned lent, blocks_max;
 	size_t fed;
 	uint16_t next_id;
