@@ -9,6 +9,7 @@
 #define BACKLOG_BYTES_MIN  (32u * 1024)
 #define BACKLOG_BYTES_MAX  (512u * 1024)
 #define LAST_RESORT_BYTES  65536u       /* outstanding on a suspect path when there is no better one */
+#define SUSPECT_COPY_BYTES 16384u       /* outstanding, of copies that it may carry when there is */
 #define DUE_LEAST_NS       (5 * NS_PER_MS)
 
 static uint32_t bit(const struct path *p)
@@ -55,15 +56,17 @@ uint32_t scheduler_backlog_bytes(const struct path *p)
 /* How much this path may take now. */
 static uint64_t allowance(const struct sender *s, uint32_t trust, const struct path *p)
 {
-	uint64_t outstanding = health_outstanding(&p->health);
+	uint64_t outstanding = health_outstanding(&p->health), most = 0;
 
 	if (p->health.state != HEALTH_SUSPECT)
 		return health_allowance(&p->health);
 	if (s->mode == MODE_DUPLICATE)
 		return UINT64_MAX;
-	if ((trust & bit(p)) == 0 || outstanding >= LAST_RESORT_BYTES)
-		return 0;
-	return LAST_RESORT_BYTES - outstanding;
+	if ((trust & bit(p)) != 0)
+		most = LAST_RESORT_BYTES;
+	else if (s->mode == MODE_CONVERGE)
+		most = SUSPECT_COPY_BYTES;
+	return outstanding < most ? most - outstanding : 0;
 }
 
 /*
@@ -283,8 +286,12 @@ static bool next_converge(const struct sender *s, uint32_t trust, const struct p
 	uint64_t start, end, reach = sender_reach(s);
 	uint32_t taken = trust | FLIGHT_ACKED;
 
-	if ((trust & bit(p)) == 0)
-		return false;
+	/* Most suspects repair a loss. Copies of what the others carry cost little and need not wait for that. */
+	if ((trust & bit(p)) == 0) {
+		if (!flight_first(&s->flight, s->flight.base, reach, taken, &start, &end))
+			start = reach;
+		return own_copy(s, trust, p, s->flight.base, start, chunk);
+	}
 	if (!s->overdue_off && overdue_copy(s, trust, p, now, chunk))
 		return true;
 	if (flight_first(&s->flight, s->flight.base, reach, taken, &start, &end) &&

@@ -23,14 +23,16 @@ static bool has_better(const struct host *host, const struct host_link *link)
 }
 
 /* A frame of data begins: whatever becomes of the path, it will be finished. */
-static void check_state(struct world *w, const struct host *host, const struct host_link *link)
+static void frame_begins(struct world *w, const struct host *host, const struct host_link *link,
+			 struct wire *wire)
 {
 	enum health_state state = link->path.health.state;
+	enum session_mode mode = session_mode(host->session);
 
+	wire->copies_only = state == HEALTH_SUSPECT && mode != MODE_DUPLICATE && has_better(host, link);
 	if (state == HEALTH_DOWN)
 		FAIL("path: host %u sends data on a path that is down", host->number);
-	if (state == HEALTH_SUSPECT && session_mode(host->session) != MODE_DUPLICATE &&
-	    has_better(host, link))
+	if (wire->copies_only && mode != MODE_CONVERGE)
 		FAIL("path: host %u sends data on a suspect path while another is usable",
 		     host->number);
 	if (session_state(host->session) != SESSION_OPEN)
@@ -54,6 +56,8 @@ static void data_begins(struct world *w, struct host *host, struct wire *wire)
 	if (end > peer->told_limit)
 		FAIL("limit: host %u sends up to %llu, the peer allows %llu", host->number,
 		     (unsigned long long)end, (unsigned long long)peer->told_limit);
+	if (wire->copies_only && spans_bytes(&host->sent, data.offset, end) != data.length)
+		FAIL("path: host %u sends new data on a suspect path while another is usable", host->number);
 	if (data.fin && (!session_send_finished(host->session) || end != host->program.written))
 		FAIL("frame: host %u sends a FIN at %llu", host->number, (unsigned long long)end);
 	if (data.length > 0 && !spans_add(&host->sent, data.offset, end, SPANS_MAX))
@@ -120,7 +124,7 @@ static void header_byte(struct world *w, struct host *host, struct host_link *li
 			struct wire *wire, uint8_t byte)
 {
 	if (wire->header_have == 0 && byte == FRAME_DATA)
-		check_state(w, host, link);
+		frame_begins(w, host, link, wire);
 	wire->header[wire->header_have++] = byte;
 	if (wire->header_have == FRAME_HEADER_BYTES) {
 		if (frame_header_decode(wire->header, &wire->frame) < 0 ||

@@ -22,6 +22,7 @@ struct wire {
 	struct frame_header frame;
 	uint64_t at, end;               /* of the DATA frame's bytes, in the stream */
 	bool in_data;
+	bool copies_only;               /* of the DATA frame under way: the path was suspect when it began */
 	uint8_t payload[CONTROL_PAYLOAD_MAX];
 	unsigned payload_have;
 	bool in_control;

@@ -106,6 +106,35 @@ static void a_slower_path_carries_copies_only(void)
 	given_end();
 }
 
+/* It may be repairing a loss: what the others carry it copies, a little, and nothing new. */
+static void a_suspect_path_copies_what_others_carry(void)
+{
+	uint64_t copied = 0;
+
+	given_begin(MODE_CONVERGE, 2, 100000);
+	given_suspect(1);
+	CHECK(!given_next(1));
+	given_carry(0);
+	CHECK_EQ(chunk.end, FAST / 500);
+	while (given_next(1)) {
+		CHECK_EQ(chunk.start, copied);
+		given_carry(1);
+		health_sent(&solo->path[1].health, chunk.end - chunk.start, true, solo->now);
+		copied = chunk.end;
+	}
+	CHECK_EQ(copied, 16384);
+	given_check(0, FAST / 500, 2 * FAST / 500);
+	given_end();
+
+	given_begin(MODE_CONVERGE, 2, 1000);
+	given_suspect(1);
+	given_carry(0);
+	given_check(1, 0, 1000);
+	given_carry(1);
+	CHECK(!given_next(1));
+	given_end();
+}
+
 /* Of equals the first works upwards, and all others come down. */
 static void equals_take_different_ends(void)
 {
@@ -253,6 +282,7 @@ int main(void)
 	RUN(converge_with_many_paths);
 	RUN(an_overdue_stretch_goes_first);
 	RUN(a_slower_path_carries_copies_only);
+	RUN(a_suspect_path_copies_what_others_carry);
 	RUN(equals_take_different_ends);
 	RUN(the_overdue_stretch_itself_is_copied);
 	RUN(due_by_the_slowest_carrier);
