@@ -264,6 +264,11 @@ bool session_path_last(const struct path *p)
 	return p->closing && p->out.control_length > 0 && p->out.notes_count == behind;
 }
 
+bool session_path_halved(const struct path *p)
+{
+	return p->out.halved;
+}
+
 bool session_path_done(const struct session *s, const struct path *p)
 {
 	(void)s;

@@ -12,6 +12,7 @@ static const char *const texts[] = {
 	[REASON_PROTOCOL_ERROR] = "the peer broke the protocol",
 	[REASON_OUT_OF_MEMORY] = "out of memory",
 	[REASON_PROCESS_EXITS] = "the process holding it ended",
+	[REASON_LENT_IS_GONE] = "memory that the program had lent was taken away before it came back",
 
 	[REASON_KIND_MISMATCH] = "one side wants a byte stream, the other messages",
 	[REASON_VERSION] = "no protocol version in common",

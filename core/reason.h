@@ -17,6 +17,7 @@ enum reason {
 	REASON_PROTOCOL_ERROR = 5,              /* in CLOSE too: of a handshake */
 	REASON_OUT_OF_MEMORY = 6,
 	REASON_PROCESS_EXITS = 7,
+	REASON_LENT_IS_GONE = 8,                /* memory that the program had lent cannot be read */
 
 	/* Either a session or one carrier; on the wire in RESET and CLOSE. */
 	REASON_KIND_MISMATCH = 16,

@@ -53,9 +53,22 @@ static void remember_lost(struct endpoint *ep, const struct link *l, enum reason
 	ep->lost_links = lost;
 }
 
+/* Memory that the program lent is not there: a frame begun with it is never finished, nor anything told after it. */
+static void lent_is_gone(struct endpoint *ep, time_ns now)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i] && session_path_halved(&ep->links[i]->path))
+			endpoint_take_out(ep, ep->links[i], REASON_LENT_IS_GONE, now);
+	session_reset(ep->session, REASON_LENT_IS_GONE, now);
+}
+
 /* What became of the links: takes out those that do not go on. */
 void endpoint_settle_links(struct endpoint *ep, time_ns now)
 {
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		if (ep->links[i] && ep->links[i]->outcome == LINK_LOST && ep->links[i]->error == EFAULT)
+			lent_is_gone(ep, now);
+
 	enum session_state state = session_state(ep->session);
 	bool told_long_enough = ep->ended_at && now - ep->ended_at >= TELL_END_NS;
 
@@ -69,6 +82,7 @@ void endpoint_settle_links(struct endpoint *ep, time_ns now)
 			session_path_closed_by_peer(&l->path, &reason);
 		else if (l->outcome == LINK_LOST)
 			reason = l->error == ENOMEM ? REASON_OUT_OF_MEMORY :
+				 l->error == EFAULT ? REASON_LENT_IS_GONE :
 				 l->error ? link_reason(l->error) : REASON_PATH_LOST;
 		else if (!told_long_enough && (!l->finished || state < SESSION_CLOSED))
 			continue;

@@ -189,12 +189,12 @@ static void look_closed(struct link *l)
 }
 
 /*
- * Not the path's fault: somebody closed the twin's descriptor, or the memory that the program lent cannot be
- * written to. It can do nothing, and is told so.
+ * Not the path's fault: somebody closed the twin's descriptor, or the memory that the program lent for reading
+ * cannot be written to. It can do nothing, and is told so.
  */
 static ssize_t unless_astray(struct link *l, const struct carrier *by, ssize_t n)
 {
-	if (by != l->twin || (n != -EBADF && n != -EFAULT))
+	if (by != l->twin || l->outcome != LINK_GOES_ON || (n != -EBADF && n != -EFAULT))
 		return n;
 	if (n == -EBADF)
 		l->endpoint->drive.astray = true;
@@ -345,12 +345,15 @@ bool link_write(struct link *l, struct carrier *by, time_ns now)
 	size_t planned = iov_bytes(iov, used);
 	/* What is last goes with the end, in one packet. */
 	bool last = session_path_last(&l->path);
-	ssize_t n = planned > 0 ? unless_astray(l, by, by->ops->send(by, iov, used, last)) : 0;
+	ssize_t n = planned > 0 ? by->ops->send(by, iov, used, last) : 0;
+	if (n == -EFAULT)
+		lost(l, EFAULT, false);
+	n = unless_astray(l, by, n);
 	session_wrote(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
 	if (n < (ssize_t)planned)
 		session_path_room(ep->session, &l->path, false);
 	/* A thread that waits in reading is told as well, and of what comes before it. */
-	if (n < 0 && n != -EAGAIN && ep->drive.awaited != l)
+	if (n < 0 && n != -EAGAIN && l->outcome == LINK_GOES_ON && ep->drive.awaited != l)
 		broken_pipe(l, by, (int)-n, now);
 	if (session_path_done(ep->session, &l->path) && !l->finished) {
 		l->finished = true;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lent buffers: nothing is read of them once they are back, nothing is lost by giving them back. */
+#include <sys/mman.h>
+
 #include "ends.h"
 
 #define TOTAL   (24u << 20)
@@ -459,6 +461,49 @@ static void a_reset_gives_all_back(void)
 	}
 }
 
+static void *reads_until_reset(void *unused)
+{
+	static uint8_t got[100000];
+	ssize_t n;
+
+	(void)unused;
+	while ((n = hawser_recv(far_end, got, sizeof got, 0)) > 0)
+		;
+	CHECK(n < 0 && errno == ECONNRESET);
+	return NULL;
+}
+
+/* What is out is taken away: both ends are told, whether the engine writes it or a call that waits. */
+static void memory_that_is_taken_away(void)
+{
+	size_t length = 32u << 20;
+
+	for (unsigned own = 0; own < 2; own++) {
+		uint8_t *lent = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		struct hawser_info info;
+		pthread_t reader;
+		void *token = NULL;
+		char byte;
+
+		CHECK(lent != MAP_FAILED);
+		open_pair("stream", NULL, NULL);
+		CHECK_EQ(hawser_lend(near_end, lent, length, lent, 0), length);
+		CHECK_EQ(mprotect(lent, length, PROT_NONE), 0);
+		CHECK_EQ(pthread_create(&reader, NULL, reads_until_reset, NULL), 0);
+		if (own)
+			CHECK(hawser_recv(near_end, &byte, 1, 0) == -1 && errno == ECONNRESET);
+		CHECK_EQ(pthread_join(reader, NULL), 0);
+		CHECK_EQ(hawser_returned(near_end, &token, 1, WAIT_MS), 1);
+		CHECK(token == lent);
+		CHECK_EQ(hawser_send(near_end, "x", 1, 0), -1);
+		CHECK_EQ(errno, ECONNRESET);
+		CHECK_EQ(hawser_info(hawser_fd(near_end), &info, sizeof info), 0);
+		CHECK_EQ(info.reason, 8);
+		close_pair();
+		munmap(lent, length);
+	}
+}
+
 /* Lent before there is a path, and the dial fails. */
 static void a_dial_that_fails_gives_all_back(void)
 {
@@ -560,6 +605,7 @@ int main(void)
 	RUN(closed_with_much_out);
 	RUN(closed_and_never_read);
 	RUN(a_reset_gives_all_back);
+	RUN(memory_that_is_taken_away);
 	RUN(a_dial_that_fails_gives_all_back);
 	RUN(a_child_does_not_disturb);
 	return 0;
