@@ -24,15 +24,16 @@ static void read_next(struct handshake *h, enum reading reading, size_t length)
 	h->input_want = length;
 }
 
-static void read_no_more(struct handshake *h)
+/* A flight has begun, and not all of it is written. */
+static bool writing(const struct handshake *h)
 {
-	h->input_have = h->input_want = 0;
+	return h->output_length > 0;
 }
 
 /* Begins a flight; its frame goes to the returned place. after is the state once it is written. */
 static uint8_t *write_next(struct handshake *h, enum handshake_state after)
 {
-	assert(h->output_length == 0);
+	assert(!writing(h));
 	h->after_output = after;
 	if (!h->greeted) {
 		preamble_encode(h->output, h->own.min, h->own.max);
@@ -58,7 +59,7 @@ static void note_failure(struct handshake *h, unsigned reason, unsigned detail)
 	h->failure.reason = (uint16_t)reason;
 	h->failure.detail = (uint16_t)detail;
 	h->failure.authenticated = h->proved;
-	read_no_more(h);
+	h->input_want = h->input_have;          /* reads no more */
 }
 
 /* Ends at once; what was not written yet is dropped. */
@@ -75,7 +76,7 @@ static void fail_aloud(struct handshake *h, enum reason reason, uint16_t detail)
 	struct frame_close close = { .reason = (uint16_t)reason, .detail = detail };
 	uint8_t *out;
 
-	if (h->output_length > 0) {
+	if (writing(h)) {
 		fail(h, reason);
 		return;
 	}
@@ -121,7 +122,7 @@ void handshake_fini(struct handshake *h)
 
 size_t handshake_output(const struct handshake *h, const uint8_t **bytes)
 {
-	if (h->output_length > 0)
+	if (writing(h))
 		*bytes = h->output + h->output_sent;
 	return h->output_length - h->output_sent;
 }
@@ -235,14 +236,13 @@ static void got_offer(struct handshake *h)
 	};
 	proof_keep_offer(&h->proof, h->offer.join, h->input);
 	wipe(h->input, sizeof h->input);
-	read_no_more(h);
 	h->state = HANDSHAKE_NEEDS_DECISION;
 }
 
 /* A reply is timed from the end of the flight it answers; one that came before that is a lie. */
 static bool reply_timely(struct handshake *h, time_ns now)
 {
-	if (h->output_length > 0)
+	if (writing(h))
 		return false;
 	h->rtt_ns = now > h->flight_sent ? now - h->flight_sent : 0;
 	return true;
@@ -286,7 +286,6 @@ static void got_accept(struct handshake *h, time_ns now)
 		.resume_timeout_ms = accept.resume_timeout_ms,
 		.kind = accept.kind,
 	};
-	read_no_more(h);
 	if (h->offer.join)
 		write_confirm(h);
 	else
@@ -302,8 +301,6 @@ static void got_confirm(struct handshake *h, time_ns now)
 	} else if (!proof_right(&h->proof, h->offer.secret, true, confirm.mac)) {
 		fail_aloud(h, REASON_PROOF_FAILED, 0);
 	} else {
-		h->proved = true;
-		read_no_more(h);
 		h->state = HANDSHAKE_DONE;
 	}
 }
@@ -346,13 +343,12 @@ void handshake_received(struct handshake *h, size_t length, time_ns now)
 	if (length == 0)
 		return;
 	h->input_have += length;
-	/* Something else may never send the rest of a preamble: not waited for. */
-	if (h->reading == READING_PREAMBLE && !preamble_begins(h->input, h->input_have)) {
-		fail(h, REASON_NOT_A_PEER);
+	if (h->input_have < h->input_want) {
+		/* Something else may never send the rest of a preamble: not waited for. */
+		if (h->reading == READING_PREAMBLE && !preamble_begins(h->input, h->input_have))
+			fail(h, REASON_NOT_A_PEER);
 		return;
 	}
-	if (h->input_have < h->input_want)
-		return;
 	switch ((enum reading)h->reading) {
 	case READING_PREAMBLE:
 		got_preamble(h);

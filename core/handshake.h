@@ -64,7 +64,7 @@ struct handshake_peer {
 
 struct handshake_failure {
 	uint16_t reason;                        /* enum reason, or what the peer's CLOSE said */
-	uint16_t detail;                        /* of that CLOSE */
+	uint16_t detail;                        /* of the CLOSE, the own or the peer's */
 	bool by_peer;                           /* the peer said so in a CLOSE */
 	bool authenticated;                     /* and had proved before that it knows the secret */
 };
@@ -73,14 +73,14 @@ struct handshake {
 	enum handshake_state state;
 	bool dialler;
 	bool greeted;                           /* the own preamble is in a flight already */
-	bool proved;                            /* the peer's MAC was right */
+	bool proved;                            /* the acceptor's MAC was right */
 	struct protocol_versions own;
 	struct handshake_offer offer;           /* own or parsed; the secret in use is in it */
 	struct handshake_peer peer;
 	struct proof proof;
 	struct handshake_failure failure;
 
-	/* Reading: one preamble, header or payload at a time. input_want 0: nothing. */
+	/* Reading: one preamble, header or payload at a time; nothing, when all that is wanted is there. */
 	uint8_t reading;                        /* enum reading, handshake.c */
 	struct frame_header header;
 	uint8_t input[FRAME_HELLO_BYTES];
@@ -100,7 +100,7 @@ struct handshake {
 void handshake_dial(struct handshake *h, struct protocol_versions versions,
 		    const struct handshake_offer *offer, const uint8_t nonce[NONCE_BYTES]);
 void handshake_answer(struct handshake *h, struct protocol_versions versions);
-/* Forgets everything, the secret first of all; allowed in every state. */
+/* Forgets everything, the secret first of all, and has FAILED then; allowed in every state. */
 void handshake_fini(struct handshake *h);
 
 /* Bytes to write now, at *bytes, which is untouched when there are none. */

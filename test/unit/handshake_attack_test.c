@@ -32,7 +32,7 @@ static void forged_confirm(const struct frame_confirm *confirm, unsigned want_re
 	check_failed(&p.acceptor, want_reason, false);
 	CHECK(!handshake_failure(&p.acceptor)->authenticated);
 	CHECK_EQ(p.to_dialler.bytes[0], FRAME_CLOSE);
-	CHECK_EQ(p.to_dialler.bytes[9], want_reason);
+	CHECK_MEM(p.to_dialler.bytes + 8, ((uint8_t[]){ 0, (uint8_t)want_reason, 0, 0 }), FRAME_CLOSE_BYTES);
 }
 
 static void forged_proofs(void)
@@ -167,6 +167,8 @@ static void version_lie(void)
 	run(&p);
 	check_failed(&p.dialler, REASON_PROTOCOL_ERROR, false);
 	CHECK(handshake_failure(&p.dialler)->authenticated);
+	check_failed(&p.acceptor, REASON_PROTOCOL_ERROR, true);
+	CHECK_EQ(handshake_failure(&p.acceptor)->detail, 0);
 }
 
 /* An offer from the future is read to its end before the answer, within bounds. */
@@ -225,7 +227,7 @@ static void not_a_peer(void)
 	}
 }
 
-/* Sends one frame right behind the preamble to a side that expects another. */
+/* Sends one frame right behind the preamble to a side that expects another, and is told: CLOSE(5), no detail. */
 static void unexpected(bool to_dialler, const void *frame, size_t length)
 {
 	uint8_t hello[PREAMBLE_BYTES];
@@ -245,14 +247,19 @@ static void unexpected(bool to_dialler, const void *frame, size_t length)
 		;
 	check_failed(h, REASON_PROTOCOL_ERROR, false);
 	CHECK(back->written >= FRAME_HEADER_BYTES + FRAME_CLOSE_BYTES);
-	CHECK_EQ(back->bytes[back->written - 3], REASON_PROTOCOL_ERROR);
+	CHECK_MEM(back->bytes + back->written - FRAME_CLOSE_BYTES,
+		  ((uint8_t[]){ 0, REASON_PROTOCOL_ERROR, 0, 0 }), FRAME_CLOSE_BYTES);
 }
 
 static void unexpected_frames(void)
 {
 	uint8_t hello[FRAME_HEADER_BYTES + FRAME_HELLO_BYTES];
+	uint8_t accept[FRAME_HEADER_BYTES + FRAME_ACCEPT_BYTES] = { FRAME_ACCEPT };
 	struct pair p;
 
+	put_u32(accept + 4, FRAME_ACCEPT_BYTES);
+	memset(accept + FRAME_HEADER_BYTES + 48, 0xff, 8);      /* a limit that cannot be */
+	unexpected(true, accept, sizeof accept);
 	pair_init(&p, false, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
 	memcpy(hello, p.dialler.output + PREAMBLE_BYTES, sizeof hello);
 	unexpected(true, hello, sizeof hello);
@@ -272,6 +279,7 @@ static void unexpected_frames(void)
 static void reply_before_the_offer(void)
 {
 	struct pair p, early;
+	const uint8_t *bytes = NULL;
 
 	pair_init(&p, true, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
 	run(&p);
@@ -282,6 +290,30 @@ static void reply_before_the_offer(void)
 		;
 	check_failed(&early.dialler, REASON_PROTOCOL_ERROR, false);
 	CHECK_EQ(handshake_rtt_ns(&early.dialler), -1);
+	CHECK_EQ(handshake_output(&early.dialler, &bytes), 0);
+	CHECK(bytes == NULL);
+}
+
+/* A CONFIRM that is right, but is there before all of the ACCEPT that it answers was sent: who replays does so. */
+static void confirm_before_the_accept(void)
+{
+	struct pair p, early;
+	const uint8_t *bytes = NULL;
+
+	pair_init(&p, true, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+	run(&p);
+	pair_init(&early, true, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+	wire_write(&early.to_acceptor, p.to_acceptor.bytes, p.to_acceptor.written);
+	while (feed(&early.acceptor, &early.to_acceptor, 1000, 0))
+		;
+	handshake_admit(&early.acceptor, early.session_secret, early.acceptor_nonce, &early.terms);
+	flush(&early.acceptor, &early.to_dialler, 20, 0);
+	while (feed(&early.acceptor, &early.to_acceptor, 1000, 0))
+		;
+	check_failed(&early.acceptor, REASON_PROTOCOL_ERROR, false);
+	CHECK_EQ(handshake_rtt_ns(&early.acceptor), -1);
+	CHECK_EQ(handshake_output(&early.acceptor, &bytes), 0);
+	CHECK(bytes == NULL);
 }
 
 static uint64_t random_next(uint64_t *state)
@@ -332,6 +364,7 @@ int main(void)
 	RUN(not_a_peer);
 	RUN(unexpected_frames);
 	RUN(reply_before_the_offer);
+	RUN(confirm_before_the_accept);
 	RUN(random_peers);
 	return 0;
 }

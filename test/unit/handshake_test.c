@@ -91,6 +91,7 @@ static void refused(void)
 		CHECK_EQ(handshake_failure(&p.dialler)->detail, 7);
 		CHECK(!handshake_failure(&p.dialler)->authenticated);
 		check_failed(&p.acceptor, REASON_UNKNOWN_SESSION, false);
+		CHECK_EQ(handshake_failure(&p.acceptor)->detail, 7);
 		CHECK_EQ(p.to_acceptor.read, p.to_acceptor.written);
 	}
 }
@@ -212,6 +213,52 @@ static void round_trip_times(void)
 	check_both_done(&p, true);
 }
 
+/* An answer on the instant took no time; it was measured. */
+static void no_time_at_all(void)
+{
+	struct pair p;
+
+	pair_init(&p, true, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+	run(&p);
+	check_both_done(&p, true);
+	CHECK_EQ(handshake_rtt_ns(&p.dialler), 0);
+	CHECK_EQ(handshake_rtt_ns(&p.acceptor), 0);
+}
+
+/* Nothing written or read, at a later time: state and times stay. */
+static void no_bytes_are_no_event(struct handshake *h, enum handshake_state state)
+{
+	time_ns rtt_ns = handshake_rtt_ns(h);
+	const uint8_t *bytes = NULL;
+
+	handshake_sent(h, 0, 1000);
+	handshake_received(h, 0, 1000);
+	CHECK_EQ(handshake_state(h), state);
+	CHECK_EQ(handshake_rtt_ns(h), rtt_ns);
+	CHECK_EQ(handshake_output(h, &bytes), 0);
+	CHECK(bytes == NULL);
+}
+
+static void no_bytes(void)
+{
+	struct pair p;
+
+	pair_init(&p, false, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+	no_bytes_are_no_event(&p.acceptor, HANDSHAKE_IN_PROGRESS);
+	while (flush(&p.dialler, &p.to_acceptor, 1000, 0) ||
+	       feed(&p.acceptor, &p.to_acceptor, 1000, 0))
+		;
+	no_bytes_are_no_event(&p.acceptor, HANDSHAKE_NEEDS_DECISION);
+	p.confirm = false;
+	run(&p);
+	no_bytes_are_no_event(&p.dialler, HANDSHAKE_ACCEPTED);
+	handshake_confirm(&p.dialler);
+	run(&p);
+	no_bytes_are_no_event(&p.dialler, HANDSHAKE_DONE);
+	no_bytes_are_no_event(&p.acceptor, HANDSHAKE_DONE);
+	check_both_done(&p, false);
+}
+
 static bool holds(const void *memory, size_t size, const void *wanted, size_t length)
 {
 	const uint8_t *at = memory;
@@ -220,6 +267,21 @@ static bool holds(const void *memory, size_t size, const void *wanted, size_t le
 		if (memcmp(at + i, wanted, length) == 0)
 			return true;
 	return false;
+}
+
+/* A secret that came in lies in the offer and nowhere else. */
+static void a_secret_lies_in_one_place(void)
+{
+	struct handshake_offer offer = offer_of(false);
+	struct pair p;
+
+	pair_init(&p, false, PROTOCOL_VERSIONS, PROTOCOL_VERSIONS);
+	while (flush(&p.dialler, &p.to_acceptor, 1000, 0) ||
+	       feed(&p.acceptor, &p.to_acceptor, 1000, 0))
+		;
+	CHECK_MEM(handshake_offer(&p.acceptor)->secret, offer.secret, SECRET_BYTES);
+	memset(p.acceptor.offer.secret, 0, SECRET_BYTES);
+	CHECK(!holds(&p.acceptor, sizeof p.acceptor, offer.secret, 8));
 }
 
 static void secrets_are_wiped(void)
@@ -237,6 +299,7 @@ static void secrets_are_wiped(void)
 		CHECK(!holds(&p.acceptor, sizeof p.acceptor, offer.secret, 8));
 		CHECK(!holds(&p.dialler, sizeof p.dialler, offer.secret, 8));
 		CHECK_EQ(handshake_wants(&p.dialler), 0);
+		CHECK_EQ(handshake_state(&p.dialler), HANDSHAKE_FAILED);
 	}
 }
 
@@ -306,6 +369,9 @@ int main(void)
 	RUN(kind_mismatch_of_hello);
 	RUN(versions);
 	RUN(round_trip_times);
+	RUN(no_time_at_all);
+	RUN(no_bytes);
+	RUN(a_secret_lies_in_one_place);
 	RUN(secrets_are_wiped);
 	RUN(impossible_versions);
 	RUN(a_wrong_proof_is_told);
