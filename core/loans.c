@@ -6,17 +6,11 @@
 
 _Static_assert(LOANS_MAX * sizeof(struct loan) <= BLOCK_BYTES, "the ring lies on one block");
 
-void loans_init(struct loans *l)
-{
-	*l = (struct loans){ 0 };
-}
-
 static void give_ring_back(struct loans *l, struct stock *stock)
 {
 	if (l->ring != NULL)
 		stock_give(stock, l->ring);
 	l->ring = NULL;
-	l->first = 0;
 }
 
 void loans_fini(struct loans *l, struct stock *stock)
@@ -87,8 +81,6 @@ void loans_release_below(struct loans *l, struct stock *stock, uint64_t offset)
 {
 	unsigned gone = count_below(l, offset);
 
-	if (gone == 0)
-		return;
 	l->first = (l->first + gone) % LOANS_MAX;
 	l->count -= gone;
 	if (l->count == 0)

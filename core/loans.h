@@ -22,6 +22,8 @@ struct loan {
  *
  *   stream   |  own  |   loan 0   | own |  loan 1  |      own ...
  *   own      |  own  | own |      own ...
+ *
+ * All zeros: none were made yet.
  */
 struct loans {
 	struct loan *ring;              /* LOANS_MAX of them, or NULL */
@@ -31,7 +33,6 @@ struct loans {
 	bool dropped;                   /* all were given back, acknowledged or not */
 };
 
-void loans_init(struct loans *l);
 /* All count as given back. */
 void loans_fini(struct loans *l, struct stock *stock);
 

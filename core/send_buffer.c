@@ -9,9 +9,8 @@
 void send_buffer_init(struct send_buffer *b, void **slots, unsigned capacity,
 		      uint64_t limit_bytes)
 {
-	*b = (struct send_buffer){ 0 };
+	memset(b, 0, sizeof *b);
 	table_init(&b->table, slots, capacity);
-	loans_init(&b->loans);
 	send_buffer_set_limit(b, limit_bytes);
 }
 
@@ -152,10 +151,16 @@ int send_buffer_borrow(struct send_buffer *b, struct stock *stock, const void *h
 	return 0;
 }
 
+/* How much of it, from its start on, is acknowledged. */
+static uint64_t acknowledged_of(const struct send_buffer *b, const struct loan *loan)
+{
+	return b->acknowledged > loan->start ? b->acknowledged - loan->start : 0;
+}
+
 const void *send_buffer_loan(const struct send_buffer *b, unsigned i, size_t *length)
 {
 	const struct loan *loan = loans_at(&b->loans, i);
-	uint64_t skip = b->acknowledged > loan->start ? b->acknowledged - loan->start : 0;
+	uint64_t skip = acknowledged_of(b, loan);
 
 	*length = (size_t)(loan->end - loan->start - skip);
 	return loan->bytes + skip;
@@ -164,7 +169,7 @@ const void *send_buffer_loan(const struct send_buffer *b, unsigned i, size_t *le
 void send_buffer_loan_moved(struct send_buffer *b, unsigned i, const void *bytes)
 {
 	struct loan *loan = loans_at(&b->loans, i);
-	uint64_t skip = b->acknowledged > loan->start ? b->acknowledged - loan->start : 0;
+	uint64_t skip = acknowledged_of(b, loan);
 
 	loan->start += skip;
 	loan->before += skip;
@@ -220,7 +225,7 @@ void send_buffer_copy(const struct send_buffer *b, uint64_t start, uint64_t end,
 
 	assert(b->acknowledged <= start && start <= end && end <= b->end);
 	while (start < end) {
-		size_t piece = 0;
+		size_t piece;
 		const void *from = span(b, start, end - start, &piece);
 
 		if (from != NULL)

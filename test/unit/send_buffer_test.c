@@ -57,10 +57,15 @@ static size_t write_some(struct send_buffer *b, size_t length)
 static size_t fill_some(struct send_buffer *b, size_t length, unsigned max)
 {
 	struct iovec iov[BLOCKS];
-	unsigned used = send_buffer_space(b, &stock, iov, max);
-	uint64_t offset = b->end;
+	uint64_t offset = b->end, space_end = offset;
+	unsigned used;
 
+	memset(iov, 0x11, sizeof iov);
+	used = send_buffer_space(b, &stock, iov, max);
 	CHECK(used <= max);
+	for (unsigned i = 0; i < used; i++)
+		space_end += iov[i].iov_len;
+	CHECK_EQ(b->space_end, space_end);
 	for (unsigned i = 0; i < used; i++) {
 		for (size_t k = 0; k < iov[i].iov_len && offset < b->end + length; k++)
 			((uint8_t *)iov[i].iov_base)[k] = byte_at(offset++);
@@ -133,6 +138,25 @@ static void keeps_every_byte_until_acknowledged(void)
 	reclaim(BLOCKS);
 }
 
+/* Memory that was used before is made an empty buffer. */
+static void begins_empty(void)
+{
+	struct send_buffer b;
+
+	lend(BLOCKS);
+	memset(&b, 0xee, sizeof b);
+	send_buffer_init(&b, slots, SLOTS, LIMIT);
+	CHECK_EQ(send_buffer_end(&b), 0);
+	CHECK_EQ(send_buffer_room(&b), LIMIT);
+	CHECK_EQ(send_buffer_loan_room(&b), LOAN_BYTES_MAX);
+	CHECK_EQ(loans_returned(&b.loans), 0);
+	CHECK_EQ(write_some(&b, 100), 100);
+	check_bytes(&b, 0, 100);
+	CHECK_EQ(send_buffer_acknowledge(&b, &stock, 100), 0);
+	send_buffer_fini(&b, &stock);
+	reclaim(BLOCKS);
+}
+
 static void holds_nothing_when_idle(void)
 {
 	struct send_buffer b;
@@ -170,6 +194,26 @@ static void acknowledgement_leaves_space_alone(void)
 	CHECK_EQ(b.table.held, 1);
 	check_bytes(&b, 1000, 1064);
 	send_buffer_fini(&b, &stock);
+	reclaim(BLOCKS);
+}
+
+/* Blocks of a space that stayed empty go back, also one that it only began, or that bytes lay on before. */
+static void empty_space_goes_back(void)
+{
+	struct send_buffer b;
+	struct iovec iov[BLOCKS];
+
+	lend(BLOCKS);
+	send_buffer_init(&b, slots, SLOTS, BLOCK_BYTES + 1);
+	CHECK_EQ(write_some(&b, 10), 10);
+	CHECK_EQ(send_buffer_space(&b, &stock, iov, BLOCKS), 2);
+	CHECK_EQ(iov[1].iov_len, 1);
+	send_buffer_commit(&b, &stock, 0);
+	CHECK_EQ(b.table.held, 1);
+	CHECK_EQ(send_buffer_acknowledge(&b, &stock, 10), 0);
+	CHECK_EQ(b.table.held, 0);
+	CHECK_EQ(send_buffer_space(&b, &stock, iov, BLOCKS), 2);
+	send_buffer_commit(&b, &stock, 0);
 	reclaim(BLOCKS);
 }
 
@@ -212,6 +256,25 @@ static void a_smaller_limit_only_stops_the_writer(void)
 	reclaim(BLOCKS);
 }
 
+/* There is no offset beyond 2^62. */
+static void the_stream_has_a_last_offset(void)
+{
+	struct send_buffer b;
+
+	lend(BLOCKS);
+	send_buffer_init(&b, slots, SLOTS, LIMIT);
+	b.end = b.space_end = STREAM_OFFSET_MAX - 10;
+	CHECK_EQ(send_buffer_acknowledge(&b, &stock, b.end), 0);
+	CHECK_EQ(send_buffer_room(&b), 10);
+	CHECK_EQ(write_some(&b, 100), 10);
+	check_bytes(&b, b.end - 10, b.end);
+	CHECK_EQ(send_buffer_end(&b), STREAM_OFFSET_MAX);
+	CHECK_EQ(send_buffer_room(&b), 0);
+	CHECK_EQ(send_buffer_loan_room(&b), 0);
+	CHECK_EQ(send_buffer_acknowledge(&b, &stock, b.end), 0);
+	reclaim(BLOCKS);
+}
+
 static void fin_is_a_phantom_byte(void)
 {
 	struct send_buffer b;
@@ -249,10 +312,13 @@ int main(void)
 {
 	CHECK_EQ(buffer_slots_for(LIMIT), SLOTS);
 	RUN(keeps_every_byte_until_acknowledged);
+	RUN(begins_empty);
 	RUN(holds_nothing_when_idle);
 	RUN(acknowledgement_leaves_space_alone);
+	RUN(empty_space_goes_back);
 	RUN(takes_what_the_stock_allows);
 	RUN(a_smaller_limit_only_stops_the_writer);
+	RUN(the_stream_has_a_last_offset);
 	RUN(fin_is_a_phantom_byte);
 	return 0;
 }
