@@ -32,9 +32,11 @@ void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, 
 	c->report_at = now;
 	c->delivered = report->delivered;
 	if (heard) {
+		time_ns usual_max_ns = 2 * report->rtt_ns + SPACING_SLACK_NS;
+
 		c->heard_at = now - report->ack_age_ns;
-		if (report->rtt_ns > 0 && c->pending_ns > 2 * report->rtt_ns + SPACING_SLACK_NS)
-			c->pending_ns = 2 * report->rtt_ns + SPACING_SLACK_NS;
+		if (report->rtt_ns > 0 && c->pending_ns > usual_max_ns)
+			c->pending_ns = usual_max_ns;
 		if (c->pending_ns > c->spacing_ns)
 			c->spacing_ns = c->pending_ns;
 		else

@@ -26,7 +26,7 @@ void hmac_init(struct hmac *hmac, const void *key, size_t key_length)
 		sha256_init(&hmac->inner);
 		sha256_update(&hmac->inner, key, key_length);
 		sha256_final(&hmac->inner, padded);
-	} else if (key_length > 0) {
+	} else {
 		memcpy(padded, key, key_length);
 	}
 	start(&hmac->inner, padded, INNER_PAD);

@@ -120,6 +120,33 @@ static void a_long_silence_is_not_usual(void)
 	CHECK(now < healed_at + 10 * NS_PER_S);
 }
 
+/* No silence counts as usual beyond two round trips and 50 ms, as far as the carrier knows its round trip. */
+static void how_long_a_silence_can_be_usual(void)
+{
+	static const struct {
+		time_ns rtt_ns, silence_ns, usual_ns;
+	} cases[] = {
+		{ 20 * MS, 90 * MS - 1, 90 * MS - 1 }, { 20 * MS, 90 * MS + 1, 90 * MS },
+		{ 20 * MS, NS_PER_S, 90 * MS }, { 1, NS_PER_S, 50 * MS + 2 },
+		{ 200 * MS, NS_PER_S, 450 * MS }, { 0, NS_PER_S, NS_PER_S },
+	};
+
+	for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct carrier_report report = { .known = true, .waiting = true, .delivered = 1,
+						 .rtt_ns = cases[i].rtt_ns };
+
+		anew(MS);
+		ack_clock_report(&clock_, &report, now, now);
+		now += cases[i].silence_ns;
+		report.ack_age_ns = cases[i].silence_ns;
+		ack_clock_report(&clock_, &report, now, now);
+		report.delivered++;
+		report.ack_age_ns = 0;
+		ack_clock_report(&clock_, &report, now, now);
+		CHECK_EQ(clock_.spacing_ns, cases[i].usual_ns);
+	}
+}
+
 /* What is under way was given before the report that shows it. */
 static void a_clock_begins_when_bytes_were_given(void)
 {
@@ -170,6 +197,12 @@ static void when_it_counts_as_stopped(void)
 	CHECK(!ack_clock_stopped(&clock_, FLOOR));
 	tell(1, true, 2, MS);
 	CHECK(ack_clock_stopped(&clock_, FLOOR));
+	/* Of a usual silence that is too long by so much an eighth is forgotten each time. */
+	anew(16 * MS);
+	tell(0, true, 1, 0);
+	tell(6 * MS, true, 1, 6 * MS);
+	tell(0, true, 2, 0);
+	CHECK_EQ(clock_.spacing_ns, 13 * MS);
 }
 
 /* Silence while nothing was under way is none: it counts from when something is again. */
@@ -200,6 +233,7 @@ int main(void)
 	RUN(usual_silences_are_learned);
 	RUN(a_silence_does_not_excuse_itself);
 	RUN(a_long_silence_is_not_usual);
+	RUN(how_long_a_silence_can_be_usual);
 	RUN(a_clock_begins_when_bytes_were_given);
 	RUN(a_carrier_that_knows_nothing);
 	RUN(when_it_counts_as_stopped);

@@ -120,6 +120,14 @@ static void keys_about_a_block_long(void)
 	      "ec19afb81490c6be86e239e197af5466881bc8fd47421419beabcb5060e0c974");
 }
 
+/* The shortest keys there are; figures of another implementation. */
+static void hardly_a_key(void)
+{
+	check("", 0, "an empty key", 12, "3da94fbd74644109b12671080ba71658e75efca8909fd9c9cf02d7ef76d0d2a5");
+	check("k", 1, "a key of one byte", 17,
+	      "fa30f2a32188489540fb741606d5c151a2d776644790dc3401c40ae796027147");
+}
+
 int main(void)
 {
 	RUN(rfc_4231);
@@ -128,5 +136,6 @@ int main(void)
 	RUN(compare);
 	RUN(wipe_zeroes_no_more_than_asked);
 	RUN(keys_about_a_block_long);
+	RUN(hardly_a_key);
 	return 0;
 }

@@ -130,6 +130,22 @@ static void merges_neighbours_when_full(void)
 	CHECK(ranges_contains(&r, 10, 40));
 }
 
+/* Nothing behind the storage is looked at, or changed, when all of it is in use. */
+static void a_full_set_keeps_to_its_storage(void)
+{
+	struct range storage[3];
+	struct ranges r;
+
+	memset(storage, 0, sizeof storage);
+	ranges_init(&r, storage, 2);
+	CHECK_EQ(ranges_add(&r, 10, 20), 0);
+	CHECK_EQ(ranges_add(&r, 30, 40), 0);
+	ranges_trim_below(&r, 50);
+	CHECK_EQ(r.count, 0);
+	CHECK_EQ(storage[2].start, 0);
+	CHECK_EQ(storage[2].end, 0);
+}
+
 static void holds_the_ends_of_the_number_line(void)
 {
 	struct range storage[3];
@@ -154,6 +170,7 @@ int main(void)
 {
 	RUN(behaves_like_an_array_of_flags);
 	RUN(merges_neighbours_when_full);
+	RUN(a_full_set_keeps_to_its_storage);
 	RUN(holds_the_ends_of_the_number_line);
 	return 0;
 }

@@ -170,6 +170,22 @@ static void bad_headers_are_errors(void)
 	CHECK_EQ(record_reader_feed(&r, parts + 5, 4, &header, &payload, &end), 0);
 }
 
+/* Each message may be as long as the limit, however many came before it. */
+static void the_limit_is_of_one_message(void)
+{
+	static const uint8_t bytes[] = { 0, 0, 0, 2, 'x', 'y' };
+	struct record_reader r;
+	size_t header, payload;
+	bool end;
+
+	record_reader_init(&r, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK_EQ(record_reader_feed(&r, bytes, sizeof bytes, &header, &payload, &end), 0);
+		CHECK(header == 4 && payload == 2 && end);
+		CHECK(record_reader_took(&r, 2));
+	}
+}
+
 int main(void)
 {
 	RUN(messages_come_back);
@@ -177,5 +193,6 @@ int main(void)
 	RUN(a_message_of_nothing_has_an_end);
 	RUN(the_stream_may_not_end_inside);
 	RUN(bad_headers_are_errors);
+	RUN(the_limit_is_of_one_message);
 	return 0;
 }
