@@ -6,7 +6,7 @@ processor time, so that a busy machine decides nothing.
 
     build-mutate/tree       a copy of the sources, so that they may change meanwhile
                 /base       objects and library of the core as it is
-                /bin        the tests and the simulator, linked once
+                /bin        the tests and the simulator, linked once; the tests with sanitizers too
                 /run-PID    library and working directory of each process
 """
 import glob
@@ -23,6 +23,7 @@ import sys
 from mutants import mutated
 
 FLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-fPIC', '-w']
+SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
 QUICK_S, LONGEST_WALL_S, MEMORY_BYTES = 1, 300, 2 << 30
 
 
@@ -50,6 +51,10 @@ def digest(*names):
     return whole.hexdigest()[:16]
 
 
+def sanitized(name):
+    return 'sanitized-' + name
+
+
 class Bench:
     def __init__(self, place, worlds, quick):
         self.place, self.worlds, self.quick = os.path.abspath(place), worlds, quick
@@ -62,8 +67,8 @@ class Bench:
     def object(self, file, where='base'):
         return self.path(where, os.path.basename(file)[:-2] + '.o')
 
-    def compile(self, text, out, level='-O1'):
-        command = [self.cc, *FLAGS, level, '-I' + self.tree, '-iquote', self.tree + '/core', '-x', 'c', '-c']
+    def compile(self, text, out, level='-O1', more=()):
+        command = [self.cc, *FLAGS, level, *more, '-I' + self.tree, '-iquote', self.tree + '/core', '-x', 'c', '-c']
         return run(command + ['-', '-o', out], input=text.encode()).returncode == 0
 
     def link(self, objects, out):
@@ -97,8 +102,14 @@ class Bench:
             name = os.path.basename(source)[:-2]
             self.tests.append(name)
             self.program(name, [source, self.path('bin', 'common.o')], headers, ['-O1', *rest])
+            self.program(sanitized(name) + '.o', [source], headers, ['-O1', '-w', '-c', *SANITIZE])
         self.program('sim', sorted(glob.glob(self.tree + '/sim/*.c')), headers, ['-O2', *rest])
-        self.proof = digest(*(self.path('bin', n + '.stamp') for n in (*self.tests, 'sim')))
+        self.program(sanitized('common.o'), common, headers, ['-O1', '-w', '-r', *SANITIZE])
+        for file in self.files:
+            self.program(sanitized(os.path.basename(file)[:-2] + '.o'), [os.path.join(self.tree, file)], headers,
+                         ['-O1', '-w', '-c', *SANITIZE])
+        self.proof = digest(*(self.path('bin', n + '.stamp') for n in (
+            *self.tests, *(sanitized(t) + '.o' for t in self.tests), 'sim')))
 
     def program(self, name, sources, headers, flags):
         stamp, now = self.path('bin', name + '.stamp'), digest(*sources, *sorted(headers))
@@ -110,8 +121,17 @@ class Bench:
         with open(stamp, 'w') as file:
             file.write(now)
 
+    def link_sanitized(self, name, out, file=None, mutant=None):
+        """A test with all of the core in it; of one file the mutant."""
+        objects = [mutant if f == file else self.path('bin', sanitized(os.path.basename(f)[:-2] + '.o'))
+                   for f in self.files]
+        must([self.cc, *SANITIZE, self.path('bin', sanitized(name) + '.o'),
+              self.path('bin', sanitized('common.o')), *objects, '-o', out])
+
     def command(self, name):
         program = self.path('bin', name)
+        if os.path.isabs(name):
+            return ['sh', '-c', 'ulimit -S -v unlimited; exec "$0"', name]      # the sanitizers reserve terabytes
         if name != 'sim':
             return [program]
         return [program, '--soak', '1', str(self.worlds), '--jobs', '1', '--stop-early']
@@ -120,7 +140,8 @@ class Bench:
         """Runs a test against the library of a folder: None, or how it failed."""
         child = subprocess.Popen(self.command(name), cwd=folder, stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-                                 env={'LD_LIBRARY_PATH': folder})
+                                 env={'LD_LIBRARY_PATH': folder, 'ASAN_OPTIONS': 'hard_rss_limit_mb=%d' %
+                                      (MEMORY_BYTES >> 20)})
         self.child = child.pid
         try:
             resource.prlimit(child.pid, resource.RLIMIT_CPU, (limit_s, limit_s + 1))
@@ -154,8 +175,11 @@ class Bench:
             if known['state'] == state:
                 self.seconds = known['seconds']
                 return
-        for name in self.tests + (['sim'] if self.worlds > 0 else []):
-            tell('timing without a mutant: ' + name)
+        programs = [self.path('bin', sanitized(n)) for n in self.tests]
+        for name, program in zip(self.tests, programs):
+            self.link_sanitized(name, program)
+        for name in self.tests + programs + (['sim'] if self.worlds > 0 else []):
+            tell('timing without a mutant: ' + os.path.basename(name))
             start = resource.getrusage(resource.RUSAGE_CHILDREN)
             how = self.fails(name, self.path('base'), LONGEST_WALL_S)
             end = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -168,12 +192,15 @@ class Bench:
     def limit(self, name):
         return max(1, math.ceil(min(self.seconds[name] * 10, self.seconds[name] * 2 + 5)))
 
+    def own(self, file):
+        return [n for n in self.tests if n.startswith(os.path.basename(file)[:-2])]
+
     def order(self, file):
         """Its own tests first, then the quick ones, the worlds, and what takes longer than those."""
-        own, slow = os.path.basename(file)[:-2], max(self.seconds.get('sim', 0), QUICK_S)
+        own, slow = self.own(file), max(self.seconds.get('sim', 0), QUICK_S)
         place = {}
-        for name, seconds in self.seconds.items():
-            place[name] = 0 if name.startswith(own) else 2 if name == 'sim' else 1 if seconds <= slow else 3
+        for name in self.tests + (['sim'] if self.worlds > 0 else []):
+            place[name] = 0 if name in own else 2 if name == 'sim' else 1 if self.seconds[name] <= slow else 3
         return [n for n in sorted(place, key=lambda n: (place[n], self.seconds[n]))
                 if not self.quick or place[n] < 3]
 
@@ -182,6 +209,17 @@ class Bench:
         outs = [os.path.join(folder, n) for n in ('original.o', 'changed.o')]
         return all(self.compile(t, o, '-O2') for t, o in zip((text, changed), outs)) and \
             digest(outs[0]) == digest(outs[1])
+
+    def fails_sanitized(self, file, changed, folder):
+        """The name of one of its own tests that fails where memory and arithmetic are watched, or None."""
+        out, program = os.path.join(folder, 'sanitized.o'), os.path.join(folder, 'sanitized')
+        if not self.compile(changed, out, more=SANITIZE):
+            return None
+        for name in self.own(file):
+            self.link_sanitized(name, program, file, out)
+            if self.fails(program, folder, self.limit(self.path('bin', sanitized(name)))) is not None:
+                return name
+        return None
 
     def judge(self, mutant):
         """(verdict, by): killed, survived, same (equal code), broken (does not compile)"""
@@ -198,7 +236,10 @@ class Bench:
             how = self.fails(name, folder, self.limit(name))
             if how is not None:
                 return 'killed', name + ' ' + how
-        return ('same', '') if self.same_code(text, changed, folder) else ('survived', '')
+        if self.same_code(text, changed, folder):
+            return 'same', ''
+        name = self.fails_sanitized(mutant.file, changed, folder)
+        return ('killed', name + ' sanitized') if name is not None else ('survived', '')
 
 
 bench = None
@@ -215,7 +256,7 @@ def start_worker(shared):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, end_worker)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.RLIM_INFINITY))
 
 
 def work(mutant):
