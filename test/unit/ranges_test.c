@@ -130,7 +130,7 @@ static void merges_neighbours_when_full(void)
 	CHECK(ranges_contains(&r, 10, 40));
 }
 
-/* Nothing behind the storage is looked at, or changed, when all of it is in use. */
+/* Nothing behind the storage is changed when all of it is in use. */
 static void a_full_set_keeps_to_its_storage(void)
 {
 	struct range storage[3];
