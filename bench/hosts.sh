@@ -74,8 +74,8 @@ everywhere()
 }
 
 # contender WHO SLOT: sets arguments, for a client, and sees that its server is there. WHO is tcpN (over
-# network N), mptcp, a mode (through a handle), fd-MODE (through a descriptor), lent-MODE (buffers lent)
-# or timerless-MODE (no liveness timer at the sender). Several clients at once have slots of their own.
+# network N), mptcp, a mode (through a handle), fd-MODE (through a descriptor), lent-MODE (buffers lent),
+# auto-MODE (hawser chooses the congestion control) or timerless-MODE (no liveness timer at the sender). Several clients at once have slots of their own.
 contender()
 {
 	local port=$((4300 + 20 * $2)) number=${1#tcp}
@@ -87,6 +87,8 @@ contender()
 	fd-*) port=$((port + 2)) arguments=(--face descriptor -m "${1#fd-}" "$(everywhere):$port")
 		serve $port --face descriptor ;;
 	lent-*) contender "${1#lent-}" "$2"; arguments+=(--lent) ;;
+	auto-*) port=$((port + 3)) arguments=(-O congestion=auto -m "${1#auto-}" "$(everywhere):$port")
+		serve $port -O congestion=auto ;;
 	timerless-*) contender "${1#timerless-}" "$2"
 		arguments+=(-O suspect_floor=never -O probe_interval=never) ;;
 	*) arguments=(-m "$1" "$(everywhere):$port")

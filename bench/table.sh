@@ -195,10 +195,15 @@ bench_sums()
 bench_lossy()
 {
 	local work='50 + 50 Mb/s, 10 ms, one loses 1 %'
-	sum lossy-cubic "$work, stripe, cubic" 0.98 '50mbit 10' '50mbit 10 1'
-	! group_wanted lossy-cubic || row lossy-chosen "the same, hawser's own choice" Mb/s goodput_mbps tcp mptcp \
-		stripe mptcp 'of MPTCP' '>=' 1.6
-	lab_down
+	if group_wanted lossy-cubic || group_wanted lossy-chosen; then
+		hosts '50mbit 10' '50mbit 10 1'
+		rounds "$slow_rounds" '' tcp mptcp stripe auto-stripe "${also[@]}" -- "${slow[@]}"
+		share lossy-cubic "$work, stripe, cubic" stripe 0.98
+		[ -n "$quick" ] || share lossy-cubic-converge 'the same, converge' converge -
+		row lossy-chosen 'the same, stripe, own choice for each path' Mb/s goodput_mbps tcp mptcp \
+			auto-stripe mptcp 'of MPTCP' '>=' 1.6
+		lab_down
+	fi
 	if ! grep -qw bbr /proc/sys/net/ipv4/tcp_available_congestion_control; then
 		! group_wanted lossy-bbr || say 'lossy-bbr: this kernel has no bbr: not measured, not judged.'
 		return

@@ -355,6 +355,7 @@ static int check_answer(struct answer *answer, size_t length, enum query_kind ki
 		END(answer->paths[i].interface);
 		END(answer->paths[i].local);
 		END(answer->paths[i].remote);
+		END(answer->paths[i].congestion);
 	}
 	return 0;
 }

@@ -15,6 +15,7 @@
 
 #include "driver/address.h"
 #include "driver/changes.h"
+#include "driver/congestion.h"
 #include "driver/redial.h"
 #include "driver/survey.h"
 
@@ -456,6 +457,7 @@ static int make_endpoint(struct dialler *d, struct failure *failure)
 	offer->range_credit = RANGE_CREDIT;
 	offer->resume_timeout_ms = time_to_ms(d->options.resume_timeout_ns);
 	offer->orphan_timeout_ms = time_to_ms(d->options.orphan_timeout_ns);
+	memcpy(config.congestion, d->options.congestion, sizeof config.congestion);
 	memcpy(config.session.id, offer->id, sizeof offer->id);
 	memcpy(config.secret, offer->secret, sizeof offer->secret);
 	snprintf(config.peer, sizeof config.peer, "%.63s", d->name);
@@ -485,6 +487,8 @@ int dial_begin(struct engine *e, const char *address, const struct options *opti
 	d->deadline = d->options.connect_timeout_ns == TIME_NEVER ?
 		TIME_NEVER : engine_now(e) + d->options.connect_timeout_ns;
 	err = address_parse_dial(&d->address, address, failure);
+	if (err == 0)
+		err = congestion_check(d->options.congestion, failure);
 	if (err == 0)
 		err = find_peer(d, failure);
 	if (err == 0)

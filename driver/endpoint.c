@@ -46,6 +46,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 	ep->dialler = config->dialler;
 	ep->linger_ns = config->linger_ns;
 	ep->exit_linger_ns = config->exit_linger_ns;
+	memcpy(ep->congestion, config->congestion, sizeof ep->congestion);
 	ep->began = engine_now(e);
 	ep->session = session_init(memory, &config->session, engine_now(e));
 	ep->mode_asked = config->session.mode;

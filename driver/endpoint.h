@@ -52,6 +52,7 @@ struct endpoint_config {
 	time_ns linger_ns;
 	/* how long exit(3) waits for this session's bytes */
 	time_ns exit_linger_ns;
+	char congestion[CONGESTION_NAME_BYTES]; /* as the option; "" is "host" */
 	struct dialler *dialler;                /* NULL: this end accepts */
 };
 
@@ -72,6 +73,7 @@ struct endpoint {
 	char peer[PEER_TEXT_BYTES];
 	struct dialler *dialler;
 	time_ns linger_ns, exit_linger_ns;
+	char congestion[CONGESTION_NAME_BYTES];
 	time_ns began;
 
 	/* session, face, stage: the engine holds it while it pumps */

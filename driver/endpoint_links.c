@@ -117,6 +117,7 @@ static int add_link(struct endpoint *ep, const struct link_config *config, time_
 	error = session_add_path(ep->session, &l->path, config->id, rank, config->rtt_ns, now);
 	if (error < 0) {
 		watch_move(ep->engine, config->watch, &l->watch, NULL);
+		free(l->chosen);
 		free(l);
 		return error;
 	}

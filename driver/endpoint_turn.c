@@ -34,7 +34,7 @@ struct written endpoint_write_links(struct endpoint *ep, bool program, time_ns n
 
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		if (ep->links[i] && carrier_of(ep->links[i], program))
-			link_backlog(ep->links[i], carrier_of(ep->links[i], program));
+			link_tend(ep->links[i], carrier_of(ep->links[i], program), now);
 	for (unsigned i = 0; i < WRITES_MAX; i++) {
 		struct path *p = session_next_writer(ep->session, now);
 

@@ -244,6 +244,7 @@ static int make_endpoint(struct guest *guest, const struct carrier_route *route,
 		config.session.mode = (enum session_mode)offer->mode;
 	if (orphan_timeout_ns < config.session.orphan_timeout_ns)
 		config.session.orphan_timeout_ns = orphan_timeout_ns;
+	memcpy(config.congestion, options->congestion, sizeof config.congestion);
 	memcpy(config.session.id, offer->id, sizeof config.session.id);
 	memcpy(config.secret, offer->secret, sizeof config.secret);
 	address_text(&route->remote, config.peer, sizeof config.peer);

@@ -110,6 +110,8 @@ static void fill_link(struct link *l, struct hawser_path_info *info, time_ns now
 	};
 	snprintf(info->carrier, sizeof info->carrier, "%s", l->carrier->ops->name);
 	snprintf(info->interface, sizeof info->interface, "%s", l->route.interface);
+	if (l->carrier->ops->congestion_get)
+		l->carrier->ops->congestion_get(l->carrier, info->congestion);
 	info_address(info->local, sizeof info->local, &l->route.local);
 	info_address(info->remote, sizeof info->remote, &l->route.remote);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "driver/congestion.h"
 #include "driver/drive.h"
 
 /* Per turn of the loop, so that one fast path does not hold up the others. */
@@ -76,6 +77,7 @@ int link_new(struct endpoint *ep, const struct link_config *config, struct link 
 	l->route = config->route;
 	l->backlog_bytes = CARRIER_BACKLOG_BYTES;
 	l->meter.at = engine_now(ep->engine);
+	l->chosen = congestion_begin(l->carrier, ep->congestion);
 	watch_move(ep->engine, &l->watch, config->watch, link_ready);
 	*out = l;
 	return 0;
@@ -85,6 +87,7 @@ void link_free(struct link *l, bool abort)
 {
 	watch_stop(l->endpoint->engine, &l->watch);
 	l->carrier->ops->close(l->carrier, abort);
+	free(l->chosen);
 	free(l);
 }
 
@@ -141,6 +144,7 @@ void link_free_finishing(struct link *l)
 	f->carrier = c;
 	f->timer.expired = finishing_expired;
 	watch_move(e, &f->watch, &l->watch, finishing_ready);
+	free(l->chosen);
 	free(l);
 	if (timer_start(e, &f->timer, engine_now(e) + FINISHING_NS) < 0)
 		finishing_end(f);
@@ -370,7 +374,8 @@ void link_report(struct link *l, struct carrier *by, time_ns now)
 	session_path_report(l->endpoint->session, &l->path, &report, now);
 }
 
-void link_backlog(struct link *l, struct carrier *by)
+/* Looks whether the core wants another backlog of the carrier. */
+static void tend_backlog(struct link *l, struct carrier *by)
 {
 	uint32_t bytes = session_path_backlog(l->endpoint->session, &l->path);
 
@@ -379,4 +384,11 @@ void link_backlog(struct link *l, struct carrier *by)
 		return;
 	l->backlog_bytes = bytes;
 	by->ops->backlog(by, bytes);
+}
+
+void link_tend(struct link *l, struct carrier *by, time_ns now)
+{
+	tend_backlog(l, by);
+	if (l->chosen)
+		congestion_look(l->chosen, by, now);
 }

@@ -24,6 +24,7 @@ struct link {
 	bool readable;                  /* an edge seen, not used up */
 	bool ending;                    /* and perhaps the peer's end, which is no edge again */
 	bool finished;                  /* our CLOSE is written, and the carrier was told so */
+	struct chosen *chosen;          /* the session's option is auto; NULL: nothing is chosen */
 	uint32_t backlog_bytes;         /* as the carrier was told last */
 	enum link_outcome outcome;
 	int error;                      /* LOST: errno, 0 for a plain end */
@@ -74,8 +75,8 @@ bool link_write(struct link *l, struct carrier *by, time_ns now);
 int link_await(struct endpoint *ep, struct link *l);
 
 void link_report(struct link *l, struct carrier *by, time_ns now);
-/* Looks whether the core wants another backlog of the carrier. */
-void link_backlog(struct link *l, struct carrier *by);
+/* What is looked at when something is to be written: its backlog, its congestion control. */
+void link_tend(struct link *l, struct carrier *by, time_ns now);
 
 /* The reason for people of an errno that a carrier or a connect failed with. */
 enum reason link_reason(int error);

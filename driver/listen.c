@@ -10,6 +10,7 @@
 
 #include "driver/address.h"
 #include "driver/changes.h"
+#include "driver/congestion.h"
 #include "driver/endpoint.h"
 #include "driver/entrance.h"
 #include "driver/guest.h"
@@ -175,6 +176,8 @@ int listen_begin(struct engine *e, const char *address, const struct options *op
 	if (options)
 		listener->options = *options;
 	err = choose_addresses(&result, &named, address, listener->options.insecure, failure);
+	if (err == 0)
+		err = congestion_check(listener->options.congestion, failure);
 	if (err < 0)
 		goto out;
 	free_closed(e->listeners);

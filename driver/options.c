@@ -166,6 +166,20 @@ static bool interface_name(const char *text)
 	return length > 0 && length < IF_NAMESIZE;
 }
 
+/* Whether there is one of that name the system is asked when it is to be used. */
+static bool parse_congestion(const struct option *option, void *where, const char *value)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	size_t length = strlen(value);
+
+	(void)option;
+	if (length == 0 || length >= CONGESTION_NAME_BYTES || strspn(value, letters) != length)
+		return false;
+	memset(where, 0, CONGESTION_NAME_BYTES);
+	memcpy(where, value, length);
+	return true;
+}
+
 /* INTERFACE, ADDRESS or ADDRESS/BITS. */
 static bool parse_one_via(struct via *via, char *text)
 {
@@ -224,6 +238,8 @@ static const struct option table[] = {
 	{ "mode", parse_mode, AT(mode), "converge", "converge, stripe, duplicate or backup", 0, 0 },
 	{ "kind", parse_kind, AT(kind), "stream", "stream or message", 0, 0 },
 	{ "via", parse_via, 0, "auto", "auto, or at most 8 interfaces, addresses or prefixes with commas between",
+	  0, 0 },
+	{ "congestion", parse_congestion, AT(congestion), "host", "host, auto, or the name of a congestion control",
 	  0, 0 },
 	{ "insecure", parse_truth, AT(insecure), "no", TRUTH, 0, 0 },
 	{ "nonblock", parse_truth, AT(nonblock), "no", TRUTH, 0, 0 },

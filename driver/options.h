@@ -15,6 +15,7 @@
 #include "core/limits.h"
 #include "core/session.h"
 #include "driver/failure.h"
+#include "transport/carrier.h"
 
 #define VIA_MAX 8u
 
@@ -37,6 +38,7 @@ struct options {
 	struct via via[VIA_MAX];        /* in the order given */
 	unsigned via_count;             /* 0: the networks are chosen automatically */
 	unsigned paths_max;             /* 1..PATHS_MAX */
+	char congestion[CONGESTION_NAME_BYTES]; /* of each path; "host" and "auto": see congestion.h */
 
 	/* TIME_NEVER where "never" is allowed. */
 	time_ns connect_timeout_ns;

@@ -28,7 +28,7 @@ struct query {
 	int64_t timeout_ns;     /* TIME_NEVER: for ever */
 };
 
-#define QUERY_MAGIC 0x48575331u
+#define QUERY_MAGIC 0x48575332u
 
 struct answer {
 	uint32_t magic;

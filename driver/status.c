@@ -52,6 +52,8 @@ static void put_path(FILE *out, const struct hawser_path_info *p)
 	fprintf(out, ",\"outstanding_bytes\":%" PRIu64 ",", p->outstanding_bytes);
 	put_string(out, "carrier", p->carrier);
 	fputc(',', out);
+	put_string(out, "congestion", p->congestion);
+	fputc(',', out);
 	put_string(out, "interface", p->interface);
 	fputc(',', out);
 	put_string(out, "local", p->local);

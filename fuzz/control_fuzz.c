@@ -191,9 +191,12 @@ static void take_answer(struct draw *d)
 	if (check_answer(a, length, kind) == 0) {
 		HOLDS(a->result <= 0 && a->count <= INFO_PATHS_MAX);
 		HOLDS(strnlen(a->text, sizeof a->text) < sizeof a->text);
-		for (unsigned i = 0; kind == QUERY_PATHS && i < a->count; i++)
+		for (unsigned i = 0; kind == QUERY_PATHS && i < a->count; i++) {
 			HOLDS(strnlen(a->paths[i].remote, sizeof a->paths[i].remote) <
 			      sizeof a->paths[i].remote);
+			HOLDS(strnlen(a->paths[i].congestion, sizeof a->paths[i].congestion) <
+			      sizeof a->paths[i].congestion);
+		}
 	}
 	free(a);
 }

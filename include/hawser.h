@@ -81,7 +81,7 @@ void hawser_options_free(hawser_options *options);
  *
  * Errors: EINVAL (address or options), EHOSTUNREACH / ENETUNREACH, ECONNREFUSED, ETIMEDOUT, EACCES
  * (a clear-text path beyond loopback without the option "insecure"), EPROTO (not a hawser peer, no
- * common version), EMFILE, ENFILE, ENOMEM; a name that does not resolve: EHOSTUNREACH, or EAGAIN
+ * common version), EMFILE, ENFILE, ENOMEM; ENOENT, EPERM (the congestion control asked for); a name that does not resolve: EHOSTUNREACH, or EAGAIN
  * where the resolver said to try later.
  */
 int hawser_dial(const char *address, const hawser_options *options);
@@ -92,7 +92,8 @@ int hawser_dial(const char *address, const hawser_options *options);
  * ADDR it listens on every address (loopback only, unless "insecure" is set). Port 0 takes a free
  * one; hawser_port tells it. Closing it stops listening; accepted sessions live on, and their lost
  * paths can come back as long as the process lives.
- * Errors: EINVAL, EADDRINUSE, EADDRNOTAVAIL, EACCES, EMFILE, ENFILE, ENOMEM.
+ * Errors: EINVAL, EADDRINUSE, EADDRNOTAVAIL, EACCES, EMFILE, ENFILE, ENOMEM; ENOENT, EPERM (the
+ * congestion control asked for).
  */
 int hawser_listen(const char *address, const hawser_options *options);
 int hawser_port(int listening_fd);
@@ -178,6 +179,7 @@ struct hawser_path_info {
 	char     interface[16];
 	char     local[64];             /* "ADDRESS:PORT" */
 	char     remote[64];
+	char     congestion[16];        /* the congestion control that this end sends by; "": not known */
 };
 
 /*

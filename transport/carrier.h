@@ -32,6 +32,21 @@ struct carrier_route {
 	bool bound;                     /* nothing is sent but by this interface */
 };
 
+/* Of a congestion control, with its NUL. */
+#define CONGESTION_NAME_BYTES 16u
+
+/* What was sent and what of it was lost since the carrier began; counts of segments, which may wrap around. */
+struct carrier_losses {
+	bool known;
+	uint32_t sent;                  /* those sent again included */
+	uint32_t repeated;              /* sent again: taken for lost, */
+	uint32_t needless;              /* but the peer says it had come */
+	uint32_t window;                /* segments that may be under way */
+	time_ns rtt_ns, rtt_min_ns;     /* 0: none yet */
+	uint64_t acked_bytes;
+	time_ns busy_ns;                /* so long it had bytes to send, and the peer room for them */
+};
+
 struct carrier_ops {
 	enum carrier_kind kind;
 	const char *name;
@@ -62,6 +77,12 @@ struct carrier_ops {
 	void (*report)(struct carrier *c, struct carrier_report *report);
 	/* How many unsent bytes it may hold before send says -EAGAIN. */
 	void (*backlog)(struct carrier *c, uint32_t bytes);
+	/* Optional, all or none: the congestion control by its name. set: 0 or -errno; get: "" where it is not known. */
+	int (*congestion_set)(struct carrier *c, const char *name);
+	void (*congestion_get)(struct carrier *c, char name[CONGESTION_NAME_BYTES]);
+	/* Whether set will do on any carrier. */
+	int (*congestion_allowed)(const char *name);
+	void (*losses)(struct carrier *c, struct carrier_losses *losses);
 	/* The addresses and interface in use. */
 	void (*route)(struct carrier *c, struct carrier_route *route);
 	/* No more will be sent; what was sent still goes out. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "transport/carrier.h"
+#include "transport/congestion.h"
 
 /* The session decides when a path is dead; the kernel would give up after a quarter of an hour. */
 #define USER_TIMEOUT_MS 86400000u
@@ -327,6 +328,21 @@ static void tcp_backlog(struct carrier *c, uint32_t bytes)
 	set(tcp_of(c)->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, bytes > INT32_MAX ? INT32_MAX : (int)bytes);
 }
 
+static int tcp_congestion_set(struct carrier *c, const char *name)
+{
+	return congestion_set(tcp_of(c)->fd, name);
+}
+
+static void tcp_congestion_get(struct carrier *c, char name[CONGESTION_NAME_BYTES])
+{
+	congestion_get(tcp_of(c)->fd, name);
+}
+
+static void tcp_losses(struct carrier *c, struct carrier_losses *losses)
+{
+	congestion_losses(tcp_of(c)->fd, losses);
+}
+
 /* The interface that owns an address of this host; untouched when none does. */
 static void find_interface(char interface[IF_NAMESIZE], const struct sockaddr_storage *local)
 {
@@ -480,6 +496,10 @@ const struct carrier_ops carrier_tcp = {
 	.receive = tcp_receive,
 	.report = tcp_report,
 	.backlog = tcp_backlog,
+	.congestion_set = tcp_congestion_set,
+	.congestion_get = tcp_congestion_get,
+	.congestion_allowed = congestion_allowed,
+	.losses = tcp_losses,
 	.route = tcp_route,
 	.finish = tcp_finish,
 	.close = tcp_close,

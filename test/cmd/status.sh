@@ -52,7 +52,7 @@ assert len(listeners) == 1 and listeners[0]["address"].startswith("127.0.0.1:") 
 assert len({s["id"] for s in sessions}) == 1
 for s in sessions:
     assert s["state"] == "established", s["state"]
-    assert any(p["state"] == "active" for p in s["paths"])
+    assert any(p["state"] == "active" and p["congestion"] for p in s["paths"])
 assert any(p["state"] == "down" and "refused" in p["reason"] for s in sessions for p in s["paths"])
 PYTHON
 kill $server $client

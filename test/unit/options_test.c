@@ -28,6 +28,7 @@ static void defaults(void)
 	CHECK_EQ(o.send_buffer_bytes, 8 << 20);
 	CHECK_EQ(o.receive_buffer_bytes, 8 << 20);
 	CHECK_EQ(options_linger_ns(&o), 300 * NS_PER_S);
+	CHECK(strcmp(o.congestion, "host") == 0);
 }
 
 struct duration {
@@ -115,6 +116,14 @@ static void words(void)
 	CHECK_EQ(options_set(&o, "paths_max", "9", &failure), -EINVAL);
 	CHECK_EQ(options_set(&o, "paths_max", "1", &failure), 0);
 	CHECK_EQ(o.paths_max, 1);
+	CHECK_EQ(options_set(&o, "congestion", "dctcp-15-letters", &failure), -EINVAL);
+	CHECK_EQ(options_set(&o, "congestion", "", &failure), -EINVAL);
+	CHECK_EQ(options_set(&o, "congestion", "a b", &failure), -EINVAL);
+	CHECK(strcmp(o.congestion, "host") == 0);
+	CHECK_EQ(options_set(&o, "congestion", "fifteen_letters", &failure), 0);
+	CHECK(strcmp(o.congestion, "fifteen_letters") == 0);
+	CHECK_EQ(options_set(&o, "congestion", "auto", &failure), 0);
+	CHECK(strcmp(o.congestion, "auto") == 0);
 	CHECK_EQ(options_set(&o, "no_such", "1", &failure), -EINVAL);
 	CHECK(strstr(failure.text, "no_such"));
 	CHECK_EQ(failure.error, EINVAL);
