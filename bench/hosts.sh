@@ -75,7 +75,8 @@ everywhere()
 
 # contender WHO SLOT: sets arguments, for a client, and sees that its server is there. WHO is tcpN (over
 # network N), mptcp, a mode (through a handle), fd-MODE (through a descriptor), lent-MODE (buffers lent),
-# auto-MODE (hawser chooses the congestion control) or timerless-MODE (no liveness timer at the sender). Several clients at once have slots of their own.
+# auto-MODE (hawser chooses the congestion control), spun-MODE and spun-fd-MODE (who waits spins for 100 us before
+# it sleeps) or timerless-MODE (no liveness timer at the sender). Several clients at once have slots of their own.
 contender()
 {
 	local port=$((4300 + 20 * $2)) number=${1#tcp}
@@ -89,6 +90,10 @@ contender()
 	lent-*) contender "${1#lent-}" "$2"; arguments+=(--lent) ;;
 	auto-*) port=$((port + 3)) arguments=(-O congestion=auto -m "${1#auto-}" "$(everywhere):$port")
 		serve $port -O congestion=auto ;;
+	spun-fd-*) port=$((port + 4)) arguments=(-O spin=100us --face descriptor -m "${1#spun-fd-}" "$(everywhere):$port")
+		serve $port -O spin=100us --face descriptor ;;
+	spun-*) port=$((port + 5)) arguments=(-O spin=100us -m "${1#spun-}" "$(everywhere):$port")
+		serve $port -O spin=100us ;;
 	timerless-*) contender "${1#timerless-}" "$2"
 		arguments+=(-O suspect_floor=never -O probe_interval=never) ;;
 	*) arguments=(-m "$1" "$(everywhere):$port")

@@ -249,7 +249,7 @@ bench_rr()
 	for bytes in 1 1024; do
 		name=rr-${bytes/1024/1k} words="request-reply ${bytes/1024/1 K}B"
 		group_wanted "$name" || continue
-		rounds "$fast_rounds" "$bytes:" tcp mptcp converge fd-converge -- \
+		rounds "$fast_rounds" "$bytes:" tcp mptcp converge fd-converge spun-fd-converge -- \
 			-t "$rr_s" --work rr --request-bytes $bytes
 		row "$name" "$words, handle, median" us p50_us $bytes:tcp $bytes:mptcp $bytes:converge \
 			$bytes:tcp 'of TCP' '<=' 1.15
@@ -257,14 +257,19 @@ bench_rr()
 			'of TCP' '<=' 1.3
 		row "$name-descriptor" 'the same, descriptor, median' us p50_us $bytes:tcp $bytes:mptcp \
 			$bytes:fd-converge $bytes:tcp 'of TCP' '<=' 2.5
+		row "$name-descriptor-spin" 'the same, which spins for 100 us' us p50_us $bytes:tcp $bytes:mptcp \
+			$bytes:spun-fd-converge $bytes:tcp 'of TCP' '<=' 1.5
 	done
 	if group_wanted rr-spin && [ -z "$quick" ]; then
 		rounds "$fast_rounds" spin: tcp mptcp converge fd-converge -- -t "$rr_s" --work rr --request-bytes 1 --spin
+		rounds "$fast_rounds" spin: spun-converge -- -t "$rr_s" --work rr --request-bytes 1
 		row rr-spin 'request-reply 1 B, both spin, median' us p50_us spin:tcp spin:mptcp \
-			spin:converge spin:tcp 'of TCP' '<=' 1.15
-		row rr-spin-p99 'the same, p99' us p99_us spin:tcp spin:mptcp spin:converge spin:tcp 'of TCP' '<=' 1.3
+			spin:spun-converge spin:tcp 'of TCP' '<=' 1.15
+		row rr-spin-p99 'the same, p99' us p99_us spin:tcp spin:mptcp spin:spun-converge spin:tcp 'of TCP' '<=' 1.3
+		row rr-spin-program 'the same, the program spins itself, median' us p50_us spin:tcp spin:mptcp \
+			spin:converge spin:tcp 'of TCP' - ''
 		row rr-spin-descriptor 'the same, descriptor, median' us p50_us spin:tcp spin:mptcp \
-			spin:fd-converge spin:tcp 'of TCP' '<=' 1.5
+			spin:fd-converge spin:tcp 'of TCP' - ''
 	fi
 	lab_down
 }

@@ -439,6 +439,7 @@ static int make_endpoint(struct dialler *d, struct failure *failure)
 		.session = options_session(&d->options, true),
 		.linger_ns = options_linger_ns(&d->options),
 		.exit_linger_ns = d->options.exit_linger_ns,
+		.spin_ns = d->options.spin_ns,
 		.dialler = d,
 	};
 	struct handshake_offer *offer = &d->offer;

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -377,6 +378,23 @@ static void heed(struct endpoint *ep, const struct polled *p)
 	}
 }
 
+/* The option spin: who waits does not sleep until that time, which is past when nothing moved for long. */
+static time_ns spin_until(const struct endpoint *ep)
+{
+	return ep->spin_ns > 0 ? ep->moved_at + ep->spin_ns : 0;
+}
+
+/* As ppoll(2), which it asks again and again. Without the lock. */
+static int spin_on(struct polled *p, time_ns until)
+{
+	const struct timespec none = { 0 };
+	int count;
+
+	while ((count = ppoll(p->fds, p->count + 1, &none, NULL)) == 0 && clock_now() < until)
+		sched_yield();
+	return count;
+}
+
 static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 {
 	struct drive *d = &ep->drive;
@@ -391,8 +409,10 @@ static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 	d->nudged = false;
 	d->polls++;
 	bool timed = d->keeps_deadline;
+	time_ns spin = spin_until(ep) < d->poll_until ? spin_until(ep) : d->poll_until;
+	bool spins = spin > d->now;
 	pthread_mutex_unlock(&ep->lock);
-	int count = ppoll(p->fds, p->count + 1, timed ? &time : NULL, NULL);
+	int count = spins ? spin_on(p, spin) : ppoll(p->fds, p->count + 1, timed ? &time : NULL, NULL);
 	bool refused = count < 0 && errno != EINTR;     /* it may have as many descriptors as the limit says */
 	pthread_mutex_lock(&ep->lock);
 	d->now = clock_now();
@@ -452,10 +472,15 @@ static void await_lone(struct endpoint *ep, struct link *l)
 {
 	struct drive *d = &ep->drive;
 
+	/* As long as the bell may go unheard, and the deadline be late. */
+	time_ns most = d->now + TAKE_OVER_NS;
+	time_ns spin = spin_until(ep) < most ? spin_until(ep) : most;
+	bool spins = spin > d->now;
+
 	d->polling = d->driven = true;
 	d->keeps_deadline = false;
 	d->polls++;
-	if (link_await(ep, l) == -EAGAIN)
+	if (link_await(ep, l, spin) == -EAGAIN && !spins)
 		d->impatient = IMPATIENT_WAITS;
 	d->polling = false;
 }

@@ -47,6 +47,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 	ep->linger_ns = config->linger_ns;
 	ep->exit_linger_ns = config->exit_linger_ns;
 	memcpy(ep->congestion, config->congestion, sizeof ep->congestion);
+	ep->spin_ns = config->spin_ns;
 	ep->began = engine_now(e);
 	ep->session = session_init(memory, &config->session, engine_now(e));
 	ep->mode_asked = config->session.mode;
@@ -220,6 +221,8 @@ static bool pump_once(struct endpoint *ep, time_ns now)
 	if (memory_tight(&ep->engine->memory))
 		endpoint_reclaim(ep);
 	arm(ep, now);
+	if (ep->spin_ns > 0 && ep->face.kind == FACE_SOCKET)
+		engine_spin(ep->engine, ep->moved_at + ep->spin_ns);
 	return more;
 }
 

@@ -53,6 +53,7 @@ struct endpoint_config {
 	/* how long exit(3) waits for this session's bytes */
 	time_ns exit_linger_ns;
 	char congestion[CONGESTION_NAME_BYTES]; /* as the option; "" is "host" */
+	time_ns spin_ns;                        /* as the option */
 	struct dialler *dialler;                /* NULL: this end accepts */
 };
 
@@ -74,6 +75,8 @@ struct endpoint {
 	struct dialler *dialler;
 	time_ns linger_ns, exit_linger_ns;
 	char congestion[CONGESTION_NAME_BYTES];
+	time_ns spin_ns;
+	time_ns moved_at;               /* the last bytes of its paths, either way */
 	time_ns began;
 
 	/* session, face, stage: the engine holds it while it pumps */

@@ -261,6 +261,27 @@ static time_ns time_to_wait(const struct engine *e)
 	return next <= now ? 0 : next - now;
 }
 
+void engine_spin(struct engine *e, time_ns until)
+{
+	if (until > e->spin_until)
+		e->spin_until = until;
+}
+
+/* Looks for events until it is time to sleep, or for a deadline: how many there are, as wait_for_events. */
+static int spin_for_events(struct engine *e, struct epoll_event *events)
+{
+	time_ns next = timers_next(&e->timers);
+	time_ns until = next < e->spin_until ? next : e->spin_until;
+	int n = 0;
+
+	while (!e->tasks && n == 0 && clock_now() < until) {
+		n = epoll_wait(e->epoll_fd, events, EVENTS_PER_TURN, 0);
+		if (n == 0)
+			sched_yield();
+	}
+	return n;
+}
+
 static void woken(struct engine *e)
 {
 	struct signalfd_siginfo info;
@@ -289,7 +310,10 @@ static void *loop(struct engine *e)
 	struct epoll_event events[EVENTS_PER_TURN];
 
 	for (;;) {
-		int n = wait_for_events(e, events, time_to_wait(e));
+		int n = e->spin_until > e->now ? spin_for_events(e, events) : 0;
+
+		if (n == 0)
+			n = wait_for_events(e, events, time_to_wait(e));
 
 		e->now = clock_now();
 		assert(n >= 0 || errno == EINTR);

@@ -62,6 +62,9 @@ time_ns clock_now(void);
 int timer_start(struct engine *e, struct timer *t, time_ns at);
 void timer_stop(struct engine *e, struct timer *t);
 
+/* Until then the loop does not sleep, but looks again and again, and lets others run between. */
+void engine_spin(struct engine *e, time_ns until);
+
 /* Work to be done soon by this thread: once for each post, after the events at hand. All zero but `run`: idle. */
 struct task {
 	struct task *next, **link;      /* link NULL: not posted */
@@ -106,6 +109,7 @@ struct engine {
 	bool private_table;
 	bool no_pwait2;
 	time_ns now;
+	time_ns spin_until;
 
 	struct watch_slot *slots;
 	uint32_t slots_count, slots_free;

@@ -83,6 +83,9 @@ static bool take_stream(struct endpoint *ep, time_ns now)
 			break;
 		}
 		moved += bytes;
+		/* What comes after that queue was looked at is a new edge. */
+		if (bytes == (size_t)there && !f->shut)
+			f->readable = false;
 	}
 	return false;
 }

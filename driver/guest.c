@@ -234,6 +234,7 @@ static int make_endpoint(struct guest *guest, const struct carrier_route *route,
 		.session = options_session(options, false),
 		.linger_ns = options_linger_ns(options),
 		.exit_linger_ns = options->exit_linger_ns,
+		.spin_ns = options->spin_ns,
 		.promised_bytes = guest->promised_bytes,
 	};
 	int err;

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -262,6 +263,8 @@ bool link_read(struct link *l, struct carrier *by, time_ns now)
 		ssize_t n = unless_astray(l, by, by->ops->receive(by, iov, used));
 		int error = session_arrived(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
 		settle_reading(l, n);
+		if (n > 0)
+			ep->moved_at = now;
 		bytes += n > 0 ? (size_t)n : 0;
 		/*
 		 * There was no more. What comes now is a new edge, but the end may have come before; and a twin is
@@ -301,7 +304,20 @@ static void feed(struct link *l, const uint8_t *bytes, size_t length, time_ns no
 	}
 }
 
-int link_await(struct endpoint *ep, struct link *l)
+static ssize_t read_spinning(struct carrier *twin, void *bytes, size_t size, time_ns until)
+{
+	const struct iovec iov = { .iov_base = bytes, .iov_len = size };
+
+	for (;;) {
+		ssize_t n = twin->ops->receive(twin, &iov, 1);
+
+		if (n != -EAGAIN || clock_now() >= until)
+			return n;
+		sched_yield();
+	}
+}
+
+int link_await(struct endpoint *ep, struct link *l, time_ns spin_until)
 {
 	struct drive *d = &ep->drive;
 	struct carrier *twin = l->twin;
@@ -309,8 +325,10 @@ int link_await(struct endpoint *ep, struct link *l)
 	ssize_t n;
 
 	d->awaited = l;
+	bool spins = spin_until > d->now;
 	pthread_mutex_unlock(&ep->lock);
-	n = twin->ops->await(twin, bytes, sizeof bytes);
+	n = spins ? read_spinning(twin, bytes, sizeof bytes, spin_until) :
+		    twin->ops->await(twin, bytes, sizeof bytes);
 	pthread_mutex_lock(&ep->lock);
 	/* The link may be gone by now. If only its twin is, these are its bytes all the same. */
 	l = d->awaited;
@@ -319,10 +337,12 @@ int link_await(struct endpoint *ep, struct link *l)
 	if (l) {
 		n = unless_astray(l, l->twin, n);
 		l->readable = n == sizeof bytes;
-		if (n > 0)
+		if (n > 0) {
+			ep->moved_at = d->now;
 			feed(l, bytes, (size_t)n, d->now);
-		else
+		} else {
 			settle_reading(l, n);
+		}
 		/* The engine serves again, and what it was told meanwhile has been waiting. */
 		if (!d->driven && l->outcome == LINK_GOES_ON)
 			l->readable = true;
@@ -354,6 +374,8 @@ bool link_write(struct link *l, struct carrier *by, time_ns now)
 		lost(l, EFAULT, false);
 	n = unless_astray(l, by, n);
 	session_wrote(ep->session, &l->path, n > 0 ? (size_t)n : 0, now);
+	if (n > 0)
+		ep->moved_at = now;
 	if (n < (ssize_t)planned)
 		session_path_room(ep->session, &l->path, false);
 	/* A thread that waits in reading is told as well, and of what comes before it. */

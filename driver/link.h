@@ -69,10 +69,10 @@ bool link_read(struct link *l, struct carrier *by, time_ns now);
 bool link_write(struct link *l, struct carrier *by, time_ns now);
 
 /*
- * Waits a little for bytes by the twin, which nobody else polls, and takes in what came. -EAGAIN: nothing
- * did. Lets go of ep->lock meanwhile: the link may be gone afterwards.
+ * Waits a little for bytes by the twin, which nobody else polls, and takes in what came; without sleeping if
+ * spin_until is still to come, until then. -EAGAIN: nothing did. Lets go of ep->lock meanwhile: the link may be gone afterwards.
  */
-int link_await(struct endpoint *ep, struct link *l);
+int link_await(struct endpoint *ep, struct link *l, time_ns spin_until);
 
 void link_report(struct link *l, struct carrier *by, time_ns now);
 /* What is looked at when something is to be written: its backlog, its congestion control. */

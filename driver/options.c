@@ -260,6 +260,7 @@ static const struct option table[] = {
 	  10 * NS_PER_MS, TIME_NEVER },
 	{ "suspect_floor", parse_duration, AT(suspect_floor_ns), "10ms", DURATION ", or never",
 	  NS_PER_MS, TIME_NEVER },
+	{ "spin", parse_duration, AT(spin_ns), "0", "a duration of at most 100ms", 0, 100 * NS_PER_MS },
 	{ "send_buffer", parse_size, AT(send_buffer_bytes), "8M", "a size from 256K to 1G",
 	  UINT64_C(256) << 10, UINT64_C(1) << 30 },
 	{ "receive_buffer", parse_size, AT(receive_buffer_bytes), "8M", "a size from 256K to 1G",

@@ -49,6 +49,7 @@ struct options {
 	time_ns linger_ns;              /* < 0: not set, see options_linger_ns */
 	time_ns probe_interval_ns;
 	time_ns suspect_floor_ns;
+	time_ns spin_ns;                /* who waits for the peer looks so long before it sleeps */
 
 	uint64_t send_buffer_bytes;
 	uint64_t receive_buffer_bytes;

@@ -29,7 +29,8 @@ void run_bulk(void)
 {
 	struct ends e;
 
-	if (ends_open(&e, options_with("send_buffer", "256K", "receive_buffer", "256K", NULL))) {
+	if (ends_open(&e, options_with("send_buffer", "256K", "receive_buffer", "256K", "congestion", "auto", "spin",
+				     "1ms", NULL))) {
 		exchange(&e, MUCH, NULL);
 		ends_close(&e);
 	}
@@ -194,7 +195,7 @@ void run_mode(void)
 {
 	struct ends e;
 
-	if (!ends_open(&e, options_with("mode", "duplicate", NULL)))
+	if (!ends_open(&e, options_with("mode", "duplicate", "congestion", "reno", NULL)))
 		return;
 	if (pass_bytes(e.dialled, e.accepted, SOME / 8, 5)) {
 		change_mode(&e);

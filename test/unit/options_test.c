@@ -29,6 +29,7 @@ static void defaults(void)
 	CHECK_EQ(o.receive_buffer_bytes, 8 << 20);
 	CHECK_EQ(options_linger_ns(&o), 300 * NS_PER_S);
 	CHECK(strcmp(o.congestion, "host") == 0);
+	CHECK_EQ(o.spin_ns, 0);
 }
 
 struct duration {
@@ -60,6 +61,12 @@ static void durations(void)
 	}
 	/* Zero is no time to connect in. */
 	CHECK_EQ(options_set(&o, "connect_timeout", "0", &failure), -EINVAL);
+	CHECK_EQ(options_set(&o, "spin", "50us", &failure), 0);
+	CHECK_EQ(o.spin_ns, 50 * NS_PER_US);
+	CHECK_EQ(options_set(&o, "spin", "100ms", &failure), 0);
+	CHECK_EQ(options_set(&o, "spin", "101ms", &failure), -EINVAL);
+	CHECK_EQ(options_set(&o, "spin", "never", &failure), -EINVAL);
+	CHECK_EQ(o.spin_ns, 100 * NS_PER_MS);
 	CHECK_EQ(options_set(&o, "linger", "1s", &failure), 0);
 	CHECK_EQ(options_linger_ns(&o), NS_PER_S);
 	CHECK_EQ(options_set(&o, "linger", NULL, &failure), 0);
