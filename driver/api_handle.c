@@ -19,16 +19,21 @@ struct let_go {
 	bool lends;                     /* held until the program's buffers are settled */
 };
 
+static void closed_by_program(struct endpoint *ep)
+{
+	pthread_mutex_lock(&ep->lock);
+	face_descriptor_close(ep);
+	pthread_mutex_unlock(&ep->lock);
+	endpoint_closed(ep);
+}
+
 static void run_close(struct engine *e, struct call *c)
 {
 	struct let_go *l = container_of(c, struct let_go, call);
 	struct endpoint *ep = l->endpoint;
 
 	(void)e;
-	pthread_mutex_lock(&ep->lock);
-	face_descriptor_close(ep);
-	pthread_mutex_unlock(&ep->lock);
-	endpoint_closed(ep);
+	closed_by_program(ep);
 	if (!l->lends)
 		endpoint_release(ep);
 	call_done(c, 0);
@@ -172,6 +177,16 @@ hawser_t *hawser_accept(int listening_fd)
 	return h;
 }
 
+static void run_farewell(struct engine *e, struct request *r)
+{
+	struct hawser *h = container_of(r, struct hawser, farewell);
+
+	(void)e;
+	closed_by_program(h->endpoint);
+	endpoint_release(h->endpoint);
+	free(h);
+}
+
 /* A handle is of use in the process that made it only. */
 static bool usable(const hawser_t *h)
 {
@@ -182,17 +197,32 @@ int hawser_close(hawser_t *h)
 {
 	if (!h)
 		return api_fail_naming(-EINVAL, "hawser_close");
-	if (usable(h)) {
-		pthread_mutex_lock(&h->endpoint->lock);
-		drive_end(h->endpoint);
-		pthread_mutex_unlock(&h->endpoint->lock);
-		api_let_go(h->endpoint);
+	struct endpoint *ep = h->endpoint;
+	bool ours = usable(h), lends = false;
+	int fd = h->fd;
+
+	if (ours) {
+		pthread_mutex_lock(&ep->lock);
+		drive_end(ep);
+		lends = ep->lent != NULL;
+		pthread_mutex_unlock(&ep->lock);
 	}
-	close(h->fd);
+	if (lends)
+		api_let_go(ep);
 	face_handle_free_early(h);
 	pthread_mutex_destroy(&h->sending);
 	pthread_mutex_destroy(&h->receiving);
-	free(h);
+	/*
+	 * Nobody waits for what the engine does then. It takes requests in their order: whatever this program
+	 * asks of it next, exit(3) included, finds the session closed.
+	 */
+	if (ours && !lends) {
+		h->farewell.run = run_farewell;
+		engine_submit(ep->engine, &h->farewell);
+	} else {
+		free(h);
+	}
+	close(fd);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct hawser {
 	int fd;                         /* the program's end */
 	pthread_mutex_t sending, receiving;     /* one call at a time in each direction */
 	struct early *early;
+	struct request farewell;        /* on its way to the engine, which frees the handle with it */
 };
 
 /* Engine thread: the session's face is a handle from now on; its socket carries no more bytes out. */
