@@ -35,13 +35,17 @@ static struct channel channel_closed(const struct common *common,
 	};
 }
 
+/* What the hawser functions or the socket calls take; a handle's is made when it is first asked for. */
+static int descriptor(const struct channel *channel)
+{
+	return channel->handle != NULL ? hawser_fd(channel->handle) : channel->fd;
+}
+
 /* 0 when something was opened. */
 static int channel_opened(struct channel *channel, const struct channel_settings *settings)
 {
 	struct hawser_info info;
-	if (channel->handle != NULL)
-		channel->fd = hawser_fd(channel->handle);
-	if (channel->fd < 0)
+	if (channel->handle == NULL && channel->fd < 0)
 		return -1;
 	if (!settings->streams)
 		channel->messages = channel_info(channel, &info) && info.messages != 0;
@@ -370,7 +374,7 @@ int channel_finish(struct channel *channel)
 
 int channel_drain(struct channel *channel)
 {
-	return is_kernel(channel) ? 0 : hawser_drain(channel->fd, -1);
+	return is_kernel(channel) ? 0 : hawser_drain(descriptor(channel), -1);
 }
 
 void channel_complain(const struct channel *channel, const char *what)
@@ -378,13 +382,13 @@ void channel_complain(const struct channel *channel, const char *what)
 	if (is_kernel(channel))
 		complain(channel->common, "%s: %s", what, strerror(errno));
 	else
-		complain_reason(channel->common, channel->fd, "%s", what);
+		complain_reason(channel->common, descriptor(channel), "%s", what);
 }
 
 void channel_abort(struct channel *channel)
 {
 	if (!is_kernel(channel)) {
-		hawser_abort(channel->fd);
+		hawser_abort(descriptor(channel));
 		return;
 	}
 	struct linger at_once = { .l_onoff = 1 };
@@ -406,13 +410,13 @@ unsigned channel_paths(const struct channel *channel, struct hawser_path_info *p
 {
 	if (is_kernel(channel))
 		return kernel_socket_paths(channel->fd, channel->kind == CHANNEL_MPTCP, paths, max);
-	int count = hawser_paths(channel->fd, paths, max, sizeof *paths);
+	int count = hawser_paths(descriptor(channel), paths, max, sizeof *paths);
 	return count > 0 ? (unsigned)count : 0;
 }
 
 bool channel_info(const struct channel *channel, struct hawser_info *info)
 {
-	return !is_kernel(channel) && hawser_info(channel->fd, info, sizeof *info) == 0;
+	return !is_kernel(channel) && hawser_info(descriptor(channel), info, sizeof *info) == 0;
 }
 
 static const char *const kinds[] = { "hawser", "tcp", "mptcp" };

@@ -35,7 +35,7 @@ struct channel {
 	bool messages;    /* hawser: as the session is; kernel sockets: the caller's to set */
 	bool spin;        /* the caller's to set: receiving asks again and again, and never sleeps */
 	hawser_t *handle; /* or NULL: fd is read and written itself */
-	int fd;           /* that the hawser functions or the socket calls take */
+	int fd;           /* -1: there is a handle */
 
 	/* Bytes [inbox_at, inbox_end) came in and were not yet taken. NULL until wanted. */
 	uint8_t *inbox;

@@ -24,11 +24,10 @@ struct engine *api_engine(void);
 /* NULL: the defaults. */
 void api_take_options(struct options *out, const hawser_options *options);
 
-/*
- * Dials: a descriptor, or -1 with errno. handle NULL: bytes go through it; otherwise it is the notifier
- * of a handle for *handle, which is held until api_let_go.
- */
-int api_dial(const char *address, const hawser_options *options, struct endpoint **handle);
+/* Dials for a handle: a session that is held until api_let_go, without a descriptor; NULL with errno. */
+struct endpoint *api_dial_handle(const char *address, const hawser_options *options);
+/* A descriptor for it, the handle's notifier, once: the program's end, or -1 with errno. */
+int api_notifier(struct endpoint *ep);
 
 /* The program has no use for its handle any more: closes the session as it closes a descriptor. */
 void api_let_go(struct endpoint *ep);

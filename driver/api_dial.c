@@ -28,24 +28,25 @@ struct dial_call {
 	struct endpoint_wait wait;
 };
 
-/* The session, dialling or live, gets its face, whose other end goes to the caller. */
+/* The session, dialling or live, gets its face; a descriptor's other end goes to the caller. */
 static void give_face(struct dial_call *d, struct endpoint *ep)
 {
-	int fd;
-	int error = face_descriptor_open(ep, &fd, &d->call.failure);
+	int error, fd;
 
+	if (d->handle) {
+		face_handle_open(ep);
+		endpoint_hold(ep);
+		d->endpoint = ep;
+		call_done(&d->call, 0);
+		return;
+	}
+	error = face_descriptor_open(ep, &fd, &d->call.failure);
 	memcpy(d->id, ep->id, sizeof d->id);
 	if (error == 0)
 		error = handover_send(&d->handover, fd, &d->call.failure);
 	/* The peer may have it already: what the program never got is no clean end. */
 	if (error < 0)
 		endpoint_abort(ep, REASON_ABORTED);
-	if (error == 0 && d->handle) {
-		face_handle_adopt(ep);
-		face_handle_adopted(ep);
-		endpoint_hold(ep);
-		d->endpoint = ep;
-	}
 	call_done(&d->call, error);
 }
 
@@ -111,30 +112,89 @@ static int fetch_descriptor(struct engine *e, struct call *call, struct handover
 	return fd;
 }
 
-int api_dial(const char *address, const hawser_options *options, struct endpoint **handle)
+/* The engine, and what it is asked for; NULL with errno. */
+static struct engine *begin_dial(struct dial_call *d, const char *address, const hawser_options *options)
 {
-	struct dial_call d = { .address = address, .handle = handle != NULL };
 	struct engine *e = api_engine();
-	struct failure failure = { 0 };
 
 	if (!e)
-		return -1;
-	if (!address)
-		return api_fail_naming(-EINVAL, "hawser_dial: no address");
-	api_take_options(&d.options, options);
-	int fd = fetch_descriptor(e, &d.call, &d.handover, run_dial, undo_dial, &failure);
-	if (fd < 0 && d.endpoint)
-		api_let_go(d.endpoint);
-	if (fd < 0)
-		return api_fail(fd, &failure);
-	if (handle)
-		*handle = d.endpoint;
-	return fd;
+		return NULL;
+	if (!address) {
+		api_fail_naming(-EINVAL, "hawser_dial: no address");
+		return NULL;
+	}
+	d->address = address;
+	api_take_options(&d->options, options);
+	return e;
 }
 
 int hawser_dial(const char *address, const hawser_options *options)
 {
-	return api_dial(address, options, NULL);
+	struct dial_call d = { .handle = false };
+	struct engine *e = begin_dial(&d, address, options);
+	struct failure failure = { 0 };
+
+	if (!e)
+		return -1;
+	int fd = fetch_descriptor(e, &d.call, &d.handover, run_dial, undo_dial, &failure);
+	return fd < 0 ? api_fail(fd, &failure) : fd;
+}
+
+struct endpoint *api_dial_handle(const char *address, const hawser_options *options)
+{
+	struct dial_call d = { .handle = true };
+	struct engine *e = begin_dial(&d, address, options);
+
+	if (!e)
+		return NULL;
+	int error = call_run(e, &d.call, run_dial);
+	if (error < 0)
+		api_fail(error, &d.call.failure);
+	return error < 0 ? NULL : d.endpoint;
+}
+
+struct notifier_call {
+	struct call call;
+	struct endpoint *endpoint;
+	struct handover handover;
+};
+
+/* It can be asked for again. */
+static void take_back(struct endpoint *ep)
+{
+	pthread_mutex_lock(&ep->lock);
+	face_descriptor_close(ep);
+	pthread_mutex_unlock(&ep->lock);
+}
+
+static void run_notifier(struct engine *e, struct call *c)
+{
+	struct notifier_call *n = container_of(c, struct notifier_call, call);
+	int fd;
+
+	(void)e;
+	int error = face_descriptor_open(n->endpoint, &fd, &c->failure);
+	if (error == 0)
+		error = handover_send(&n->handover, fd, &c->failure);
+	if (error < 0)
+		take_back(n->endpoint);
+	call_done(c, error);
+}
+
+static void undo_notifier(struct engine *e, struct call *c)
+{
+	(void)e;
+	take_back(container_of(c, struct notifier_call, call)->endpoint);
+	call_done(c, 0);
+}
+
+int api_notifier(struct endpoint *ep)
+{
+	struct notifier_call n = { .endpoint = ep };
+	struct failure failure = { 0 };
+	int fd = fetch_descriptor(ep->engine, &n.call, &n.handover, run_notifier, undo_notifier, &failure);
+
+	return fd < 0 ? api_fail(fd, &failure) : fd;
 }
 
 struct listen_call {

@@ -46,6 +46,13 @@ static void run_release(struct engine *e, struct call *c)
 	call_done(c, 0);
 }
 
+static void release(struct endpoint *ep)
+{
+	struct let_go l = { .endpoint = ep };
+
+	call_run(ep->engine, &l.call, run_release);
+}
+
 void api_let_go(struct endpoint *ep)
 {
 	struct let_go l = { .endpoint = ep, .lends = ep->lent != NULL };
@@ -53,7 +60,7 @@ void api_let_go(struct endpoint *ep)
 	call_run(ep->engine, &l.call, run_close);
 	if (l.lends) {
 		lent_settle(ep);
-		call_run(ep->engine, &l.call, run_release);
+		release(ep);
 	}
 }
 
@@ -64,28 +71,34 @@ static hawser_t *handle_new(struct endpoint *ep, int fd)
 	if (h) {
 		h->endpoint = ep;
 		h->fd = fd;
+		pthread_mutex_init(&h->asking, NULL);
 		pthread_mutex_init(&h->sending, NULL);
 		pthread_mutex_init(&h->receiving, NULL);
 	}
 	return h;
 }
 
+static void handle_free(struct hawser *h)
+{
+	face_handle_free_early(h);
+	pthread_mutex_destroy(&h->asking);
+	pthread_mutex_destroy(&h->sending);
+	pthread_mutex_destroy(&h->receiving);
+	free(h);
+}
+
 hawser_t *hawser_open(const char *address, const hawser_options *options)
 {
-	struct endpoint *ep;
-	int fd = api_dial(address, options, &ep);
+	hawser_t *h = handle_new(NULL, -1);
 
-	if (fd < 0)
+	if (!h) {
+		api_fail(-ENOMEM, NULL);
 		return NULL;
-	hawser_t *h = handle_new(ep, fd);
-	if (h) {
-		face_handle_begin(h);
-		return h;
 	}
-	hawser_abort(fd);
-	api_let_go(ep);
-	close(fd);
-	api_fail(-ENOMEM, NULL);
+	h->endpoint = api_dial_handle(address, options);
+	if (h->endpoint)
+		return h;
+	handle_free(h);
 	return NULL;
 }
 
@@ -112,48 +125,95 @@ static void run_adopt(struct engine *e, struct call *c)
 
 	if (!ep) {
 		call_done(c, -ENOTCONN);
-	} else if (ep->face.kind != FACE_SOCKET) {
+	} else if (face_handle_adopt(ep) < 0) {
 		call_done(c, failure_set(&c->failure, EINVAL, "this session is a handle already, or closed"));
 	} else {
 		endpoint_hold(ep);
 		a->endpoint = ep;
-		face_handle_adopt(ep);
 		endpoint_wait(ep, &a->wait, ENDPOINT_INPUT_TAKEN, TIME_NEVER, adopted);
 	}
 }
 
-hawser_t *hawser_handle(int fd)
+/* Whatever the program has written into it goes first. 0, or -errno with words. */
+static int adopt(int fd, struct endpoint **ep, struct failure *failure)
 {
 	struct adopt_call a = { .endpoint = NULL };
-	int error = name_of_descriptor(&a.name, fd);
 	struct engine *e = engine_running();
+	int error = name_of_descriptor(&a.name, fd);
 
 	if (error == 0 && (!e || a.name.pid != getpid()))
 		error = -ENOTCONN;
-	if (error == 0) {
+	if (error == 0)
 		error = call_run(e, &a.call, run_adopt);
-		if (error < 0) {
-			api_fail(error, &a.call.failure);
-			return NULL;
-		}
-	}
-	if (error < 0) {
-		api_fail_naming(error, "hawser_handle: not a session of this process");
-		return NULL;
-	}
-	hawser_t *h = handle_new(a.endpoint, fd);
-	if (h && face_handle_collect(h) == 0) {
-		face_handle_begin(h);
+	*failure = a.call.failure;
+	*ep = a.endpoint;
+	return error;
+}
+
+/* Of a descriptor that was accepted just now: without the engine, which has enough to do. */
+static int adopt_fresh(int fd, struct endpoint **out)
+{
+	struct engine *e = engine_running();
+	struct endpoint *ep = NULL;
+	struct name name;
+	int error = name_of_descriptor(&name, fd);
+
+	if (error == 0 && e && name.pid == e->pid)
+		ep = endpoint_find_held(e, name.id, name.dialler);
+	if (error == 0)
+		error = ep ? face_handle_adopt_fresh(ep) : -ENOTCONN;
+	if (error < 0 && ep)
+		release(ep);
+	*out = ep;
+	return error;
+}
+
+/* The handle of an adopted session, or NULL; then the session is aborted. */
+static hawser_t *adopted_handle(struct endpoint *ep, int fd)
+{
+	hawser_t *h = handle_new(ep, fd);
+
+	if (h && face_handle_collect(h) == 0)
 		return h;
-	}
 	/* Bytes may have been taken out of the descriptor: the session cannot go on. */
 	hawser_abort(fd);
-	api_let_go(a.endpoint);
+	api_let_go(ep);
 	if (h)
-		face_handle_free_early(h);
-	free(h);
+		handle_free(h);
 	api_fail(-ENOMEM, NULL);
 	return NULL;
+}
+
+static hawser_t *fail_to_adopt(int error, const struct failure *failure)
+{
+	if (failure->text[0])
+		api_fail(error, failure);
+	else
+		api_fail_naming(error, "hawser_handle: not a session of this process");
+	return NULL;
+}
+
+hawser_t *hawser_handle(int fd)
+{
+	struct failure failure = { 0 };
+	struct endpoint *ep;
+	int error = adopt(fd, &ep, &failure);
+
+	if (error < 0)
+		return fail_to_adopt(error, &failure);
+	hawser_t *h = adopted_handle(ep, fd);
+	if (h)
+		face_handle_begin(h);
+	return h;
+}
+
+static hawser_t *handle_of_fresh(int fd)
+{
+	struct failure failure = { 0 };
+	struct endpoint *ep;
+	int error = adopt_fresh(fd, &ep);
+
+	return error < 0 ? fail_to_adopt(error, &failure) : adopted_handle(ep, fd);
 }
 
 hawser_t *hawser_accept(int listening_fd)
@@ -164,7 +224,7 @@ hawser_t *hawser_accept(int listening_fd)
 		api_fail_naming(-errno, "hawser_accept");
 		return NULL;
 	}
-	hawser_t *h = hawser_handle(fd);
+	hawser_t *h = handle_of_fresh(fd);
 	if (!h) {
 		struct failure failure;
 
@@ -184,7 +244,7 @@ static void run_farewell(struct engine *e, struct request *r)
 	(void)e;
 	closed_by_program(h->endpoint);
 	endpoint_release(h->endpoint);
-	free(h);
+	handle_free(h);
 }
 
 /* A handle is of use in the process that made it only. */
@@ -209,9 +269,6 @@ int hawser_close(hawser_t *h)
 	}
 	if (lends)
 		api_let_go(ep);
-	face_handle_free_early(h);
-	pthread_mutex_destroy(&h->sending);
-	pthread_mutex_destroy(&h->receiving);
 	/*
 	 * Nobody waits for what the engine does then. It takes requests in their order: whatever this program
 	 * asks of it next, exit(3) included, finds the session closed.
@@ -220,9 +277,10 @@ int hawser_close(hawser_t *h)
 		h->farewell.run = run_farewell;
 		engine_submit(ep->engine, &h->farewell);
 	} else {
-		free(h);
+		handle_free(h);
 	}
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 	return 0;
 }
 
@@ -282,7 +340,23 @@ int hawser_shutdown(hawser_t *h)
 	return (int)tell(h, usable(h) ? face_handle_shutdown(h) : -ENOTCONN, "hawser_shutdown");
 }
 
+/* Most programs that wait in calls never ask for it: then it is not made, and nobody writes into it. */
 int hawser_fd(hawser_t *h)
 {
-	return h ? h->fd : api_fail_naming(-EINVAL, "hawser_fd");
+	int cancel;
+
+	if (!h)
+		return api_fail_naming(-EINVAL, "hawser_fd");
+	if (!usable(h))
+		return h->fd >= 0 ? h->fd : api_fail_naming(-ENOTCONN, "hawser_fd");
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	pthread_mutex_lock(&h->asking);
+	if (h->fd < 0)
+		h->fd = api_notifier(h->endpoint);
+	int fd = h->fd;
+	pthread_mutex_unlock(&h->asking);
+	if (fd >= 0)
+		face_handle_begin(h);
+	pthread_setcancelstate(cancel, NULL);
+	return fd;
 }

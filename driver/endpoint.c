@@ -93,18 +93,6 @@ void endpoint_wait_changed(struct endpoint *ep, time_ns until)
 		pthread_cond_clockwait(&ep->changed, &ep->lock, CLOCK_MONOTONIC, &at);
 }
 
-void endpoint_hold(struct endpoint *ep)
-{
-	ep->users++;
-}
-
-void endpoint_release(struct endpoint *ep)
-{
-	assert(ep->users > 0);
-	ep->users--;
-	endpoint_table_forget(ep->engine);
-}
-
 void endpoint_peer_declared(struct endpoint *ep, uint64_t receive_limit, unsigned range_credit,
 			    time_ns resume_timeout_ns)
 {

@@ -110,7 +110,8 @@ struct endpoint {
 	time_ns alone_since;
 	struct request kick;            /* of the handle's calls */
 	atomic_bool kicked;
-	unsigned users;                 /* handles: it may not be freed before they let go */
+	/* handles: it may not be freed before they let go; under the table's lock */
+	unsigned users;
 	struct endpoint_wait *waits;
 	bool waited;                    /* there are waits; under the lock */
 	bool consider;                  /* the dialler is to look at its paths; under the lock */
@@ -236,6 +237,8 @@ void endpoint_finish_waits(struct endpoint *ep);
 
 /* A handle holds it, lets it go. */
 void endpoint_hold(struct endpoint *ep);
+/* Any thread: endpoint_find_any, and holds what it finds. */
+struct endpoint *endpoint_find_held(struct engine *e, const uint8_t id[SESSION_ID_BYTES], bool dialler);
 void endpoint_release(struct endpoint *ep);
 
 /* Every endpoint that is not over, one after the other (NULL: first, none left). */

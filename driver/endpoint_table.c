@@ -11,6 +11,9 @@
 #define LOOKS_MAX 8u
 
 /*
+ * The engine's thread alone changes it, and reads it without a lock. Program threads look sessions up, too
+ * (endpoint_find_held): so the buckets change, and users count, under engine.endpoints_lock.
+ *
  *   buckets[hash(id)] -> endpoint -> endpoint       live or over
  *   live -> ...                                     all that are not over
  *   over -> newest -> ... -> oldest                 at most TOMBSTONES_MAX without a user
@@ -45,6 +48,34 @@ struct endpoint *endpoint_find(struct engine *e, const uint8_t id[SESSION_ID_BYT
 	struct endpoint *ep = endpoint_find_any(e, id, dialler);
 
 	return ep && ep->stage != ENDPOINT_OVER ? ep : NULL;
+}
+
+struct endpoint *endpoint_find_held(struct engine *e, const uint8_t id[SESSION_ID_BYTES], bool dialler)
+{
+	pthread_mutex_lock(&e->endpoints_lock);
+	struct endpoint *ep = endpoint_find_any(e, id, dialler);
+	if (ep)
+		ep->users++;
+	pthread_mutex_unlock(&e->endpoints_lock);
+	return ep;
+}
+
+void endpoint_hold(struct endpoint *ep)
+{
+	pthread_mutex_lock(&ep->engine->endpoints_lock);
+	ep->users++;
+	pthread_mutex_unlock(&ep->engine->endpoints_lock);
+}
+
+void endpoint_release(struct endpoint *ep)
+{
+	struct engine *e = ep->engine;
+
+	pthread_mutex_lock(&e->endpoints_lock);
+	assert(ep->users > 0);
+	ep->users--;
+	pthread_mutex_unlock(&e->endpoints_lock);
+	endpoint_table_forget(e);
 }
 
 struct endpoint *endpoint_next(struct engine *e, struct endpoint *ep)
@@ -100,15 +131,20 @@ static struct endpoints *table(struct engine *e)
 int endpoint_table_add(struct endpoint *ep)
 {
 	struct engine *e = ep->engine;
+	int error = 0;
 
-	if (!table(e))
-		return -ENOMEM;
-	if (endpoint_find_any(e, ep->id, ep->is_dialler))
-		return -EEXIST;
-	ep->hash_next = *bucket(e, ep->id);
-	*bucket(e, ep->id) = ep;
-	link_live(ep);
-	return 0;
+	pthread_mutex_lock(&e->endpoints_lock);
+	if (!table(e)) {
+		error = -ENOMEM;
+	} else if (endpoint_find_any(e, ep->id, ep->is_dialler)) {
+		error = -EEXIST;
+	} else {
+		ep->hash_next = *bucket(e, ep->id);
+		*bucket(e, ep->id) = ep;
+		link_live(ep);
+	}
+	pthread_mutex_unlock(&e->endpoints_lock);
+	return error;
 }
 
 void endpoint_table_over(struct endpoint *ep)
@@ -118,15 +154,26 @@ void endpoint_table_over(struct endpoint *ep)
 	link_over(ep);
 }
 
-static void endpoint_free(struct endpoint *ep)
+/* Out of the buckets, unless somebody uses it: nobody finds it any more then. */
+static bool take_out(struct endpoint *ep)
 {
 	struct endpoint **at = bucket(ep->engine, ep->id);
 
-	assert(ep->stage == ENDPOINT_OVER && !ep->users && !ep->waits && ep->face.fd < 0);
+	pthread_mutex_lock(&ep->engine->endpoints_lock);
+	bool used = ep->users > 0 || ep->face.fd >= 0 || ep->face.priming;
+	if (!used) {
+		while (*at != ep)
+			at = &(*at)->hash_next;
+		*at = ep->hash_next;
+	}
+	pthread_mutex_unlock(&ep->engine->endpoints_lock);
+	return !used;
+}
+
+static void endpoint_free(struct endpoint *ep)
+{
+	assert(ep->stage == ENDPOINT_OVER && !ep->waits);
 	assert(!timer_started(&ep->deadline) && !timer_started(&ep->retry) && !timer_started(&ep->linger));
-	while (*at != ep)
-		at = &(*at)->hash_next;
-	*at = ep->hash_next;
 	unlink_all(ep);
 	ep->engine->endpoints->over_count--;
 	engine_unpost(ep->engine, &ep->pump);
@@ -146,7 +193,7 @@ void endpoint_table_forget(struct engine *e)
 	for (unsigned i = 0; i < LOOKS_MAX && all->over_count > TOMBSTONES_MAX; i++) {
 		struct endpoint *ep = all->over;
 
-		if (!ep->users && ep->face.fd < 0 && !ep->face.priming) {
+		if (take_out(ep)) {
 			endpoint_free(ep);
 			continue;
 		}

@@ -450,6 +450,7 @@ static struct engine *engine_new(int *error)
 	e->tasks_end = &e->tasks;
 	e->inbox_end = &e->inbox;
 	pthread_mutex_init(&e->inbox_lock, NULL);
+	pthread_mutex_init(&e->endpoints_lock, NULL);
 	timers_init(&e->timers);
 	memory_init(&e->memory);
 	sem_init(&start.ready, 0, 0);
@@ -459,6 +460,7 @@ static struct engine *engine_new(int *error)
 		return e;
 	memory_fini(&e->memory);
 	pthread_mutex_destroy(&e->inbox_lock);
+	pthread_mutex_destroy(&e->endpoints_lock);
 	free(e);
 	return NULL;
 }

@@ -121,6 +121,7 @@ struct engine {
 	atomic_bool told;                       /* a kick is under way: no other is needed */
 
 	struct memory memory;                   /* blocks; any thread */
+	pthread_mutex_t endpoints_lock;         /* the table, as far as program threads see it */
 	struct endpoints *endpoints;
 	/* these belong to the named files, NULL until first used */
 	struct changes *changes;

@@ -85,7 +85,7 @@ static int watch_face(struct endpoint *ep, int fd)
 {
 	struct face *f = &ep->face;
 
-	assert(f->fd < 0 && f->kind == FACE_ABSENT);
+	assert(f->fd < 0);
 	return watch_start(ep->engine, &f->watch, fd, EPOLLIN | EPOLLRDHUP, face_ready);
 }
 
@@ -95,13 +95,27 @@ static void adopt(struct endpoint *ep, int fd, size_t stale_bytes)
 	struct face *f = &ep->face;
 
 	pthread_mutex_lock(&ep->lock);
-	f->kind = FACE_SOCKET;
+	if (f->kind == FACE_ABSENT) {
+		f->kind = FACE_SOCKET;
+		record_reader_init(&f->reader, UINT64_MAX);
+	}
 	f->fd = fd;
 	f->stale_bytes = stale_bytes;
 	f->readable = f->writable = true;
-	record_reader_init(&f->reader, UINT64_MAX);
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_post(ep);
+}
+
+/* Nobody came to know of it. */
+static void disown(struct endpoint *ep)
+{
+	struct face *f = &ep->face;
+
+	pthread_mutex_lock(&ep->lock);
+	f->kind = FACE_ABSENT;
+	f->fd = -1;
+	pthread_mutex_unlock(&ep->lock);
+	watch_stop(ep->engine, &f->watch);
 }
 
 int face_descriptor_open(struct endpoint *ep, int *program_fd, struct failure *failure)
@@ -143,15 +157,17 @@ int face_descriptor_connect(struct endpoint *ep, int path_fd, struct failure *fa
 	/* Before it is connected: closed after that, it would be a session that ended cleanly. */
 	if (error == 0)
 		error = watch_face(ep, fd);
+	/* Before that, too: whoever accepts it may make a handle of it at once (face_handle_adopt_fresh). */
+	if (error == 0)
+		adopt(ep, fd, 0);
 	if (error == 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
 		error = -errno;
-		watch_stop(ep->engine, &ep->face.watch);
+		disown(ep);
 	}
 	if (error < 0) {
 		close(fd);
 		return failure_system(failure, -error, "the listening descriptor");
 	}
-	adopt(ep, fd, 0);
 	return 0;
 }
 

@@ -15,7 +15,8 @@
 #define FACE_TURN_PACKETS 256u
 
 /*
- * Gives a session without a face this one. open: *program_fd, the program's end, is to be handed over.
+ * Gives a session without a face this one, or a handle its notifier (open alone).
+ * open: *program_fd, the program's end, is to be handed over.
  * connect: the program's end goes into the backlog of a listening socket, reached through an O_PATH
  * descriptor. 0 or -errno (connect: -EAGAIN full, -ECONNREFUSED closed) with words in failure.
  */

@@ -17,13 +17,45 @@
 #define SEND_MIN_BYTES  4096u   /* with less room than that, a larger send waits */
 #define NOTIFY_RETRY_NS (20 * NS_PER_MS)        /* after the system had no memory for a byte */
 
-void face_handle_adopt(struct endpoint *ep)
+void face_handle_open(struct endpoint *ep)
 {
 	pthread_mutex_lock(&ep->lock);
+	assert(ep->face.kind == FACE_ABSENT);
 	ep->face.kind = FACE_COPY;
-	ep->face.adopting = true;
+	record_reader_init(&ep->face.reader, UINT64_MAX);
 	pthread_mutex_unlock(&ep->lock);
+}
+
+static int become_handle(struct endpoint *ep, bool adopting)
+{
+	int error = 0;
+
+	pthread_mutex_lock(&ep->lock);
+	if (ep->face.kind == FACE_SOCKET) {
+		ep->face.kind = FACE_COPY;
+		ep->face.adopting = adopting;
+	} else {
+		error = -EINVAL;
+	}
+	pthread_mutex_unlock(&ep->lock);
+	return error;
+}
+
+int face_handle_adopt(struct endpoint *ep)
+{
+	int error = become_handle(ep, true);
+
 	endpoint_post(ep);
+	return error;
+}
+
+/*
+ * The engine has nothing to do for it: it gives no bytes out any more, which it looks at under the lock too,
+ * and what there is or will be is seen by the calls of the handle.
+ */
+int face_handle_adopt_fresh(struct endpoint *ep)
+{
+	return become_handle(ep, false);
 }
 
 void face_handle_adopted(struct endpoint *ep)
@@ -66,16 +98,6 @@ int face_handle_collect(struct hawser *h)
 		*end = early;
 		end = &early->next;
 	}
-}
-
-void face_handle_begin(struct hawser *h)
-{
-	struct endpoint *ep = h->endpoint;
-
-	pthread_mutex_lock(&ep->lock);
-	ep->face.notifies = ep->face.wants_read = true;
-	pthread_mutex_unlock(&ep->lock);
-	endpoint_kick(ep);
 }
 
 void face_handle_free_early(struct hawser *h)
@@ -122,6 +144,20 @@ bool face_handle_unnoticed(struct endpoint *ep)
 		return false;
 	return (f->wants_read && !f->receiving && can_receive(ep)) ||
 	       (f->wants_write && !f->sending && can_send(ep)) || lent_can_go_on(ep);
+}
+
+void face_handle_begin(struct hawser *h)
+{
+	struct endpoint *ep = h->endpoint;
+
+	pthread_mutex_lock(&ep->lock);
+	if (!ep->face.notifies) {
+		ep->face.notifies = ep->face.wants_read = true;
+		/* What comes later is told by whoever sees it. */
+		if (can_go_on(ep))
+			endpoint_kick(ep);
+	}
+	pthread_mutex_unlock(&ep->lock);
 }
 
 static void notify_again(struct timer *t, time_ns now)

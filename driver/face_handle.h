@@ -18,20 +18,35 @@ struct early {
 
 struct hawser {
 	struct endpoint *endpoint;      /* held */
-	int fd;                         /* the program's end */
+	int fd;                         /* the program's end; -1: a dialled one's that nobody asked for, under: */
+	pthread_mutex_t asking;
 	pthread_mutex_t sending, receiving;     /* one call at a time in each direction */
 	struct early *early;
 	struct request farewell;        /* on its way to the engine, which frees the handle with it */
 };
 
-/* Engine thread: the session's face is a handle from now on; its socket carries no more bytes out. */
-void face_handle_adopt(struct endpoint *ep);
+/* Engine thread: a session without a face is a handle. */
+void face_handle_open(struct endpoint *ep);
+/*
+ * Engine thread: the session's face is a handle from now on; its socket carries no more bytes out. 0, -EINVAL:
+ * it is a handle already, or closed.
+ */
+int face_handle_adopt(struct endpoint *ep);
 /* Engine thread, when what the program had written before is taken. */
 void face_handle_adopted(struct endpoint *ep);
 
+/*
+ * The program's thread: the same for a session whose descriptor it has just accepted, into which nobody can
+ * have written.
+ */
+int face_handle_adopt_fresh(struct endpoint *ep);
+
 /* The program's thread: takes out of h->fd what had been put into it. 0 or -errno. */
 int face_handle_collect(struct hawser *h);
-/* The program's thread, after that: from now on the descriptor is the notifier. */
+/*
+ * The program's thread, after that: the descriptor is the notifier, once the program has it. Nobody is told
+ * anything by one that it never asked for.
+ */
 void face_handle_begin(struct hawser *h);
 void face_handle_free_early(struct hawser *h);
 

@@ -25,23 +25,22 @@ static void close_by_exit(struct endpoint *ep, time_ns now)
 {
 	bool taken = true;
 
-	if (ep->face.kind == FACE_ABSENT || ep->stage == ENDPOINT_DIALLING) {
-		/* Not waited for: the program has it not yet, or there is none yet. */
-		if (endpoint_state(ep) < SESSION_CLOSED)
-			endpoint_abort(ep, REASON_PROCESS_EXITS);
-		return;
-	}
 	pthread_mutex_lock(&ep->lock);
-	if (ep->session && ep->face.kind != FACE_GONE) {
+	bool absent = ep->face.kind == FACE_ABSENT || ep->stage == ENDPOINT_DIALLING;
+	bool closes = !absent && ep->session && ep->face.kind != FACE_GONE;
+	if (closes) {
 		ep->face.readable = ep->face.fd >= 0;
 		while (face_descriptor_take(ep, now))
 			;
 		taken = !face_descriptor_pending(ep);
 	}
 	pthread_mutex_unlock(&ep->lock);
-	if (!taken)
+	/* Not waited for: the program has it not yet, or there is none yet. */
+	if (absent && endpoint_state(ep) < SESSION_CLOSED)
+		endpoint_abort(ep, REASON_PROCESS_EXITS);
+	else if (!taken)
 		endpoint_post(ep);              /* no room yet: again at the next look */
-	else if (ep->face.kind != FACE_GONE && ep->session)
+	else if (closes)
 		endpoint_closed(ep);
 }
 

@@ -161,6 +161,7 @@ struct engine *by_hand_begin(void)
 	e->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	HOLDS(e->epoll_fd >= 0);
 	pthread_mutex_init(&e->inbox_lock, NULL);
+	pthread_mutex_init(&e->endpoints_lock, NULL);
 	timers_init(&e->timers);
 	memory_init(&e->memory);
 	return e;
@@ -227,6 +228,7 @@ void by_hand_end(void)
 	timers_fini(&e->timers);
 	memory_fini(&e->memory);
 	pthread_mutex_destroy(&e->inbox_lock);
+	pthread_mutex_destroy(&e->endpoints_lock);
 	__real_close(e->epoll_fd);
 	free(e);
 	engine = NULL;
