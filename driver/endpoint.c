@@ -217,7 +217,7 @@ static bool pump_once(struct endpoint *ep, time_ns now)
 static void pump(struct task *t)
 {
 	struct endpoint *ep = container_of(t, struct endpoint, pump);
-	bool over = false, more = false, closed, consider;
+	bool over = false, more = false, closed, consider, wakes;
 
 	/* Read under the lock: the program's threads give the session times, too, and none goes back. */
 	pthread_mutex_lock(&ep->lock);
@@ -231,13 +231,16 @@ static void pump(struct task *t)
 	face_descriptor_settle(ep);
 	lent_look(ep);
 	face_handle_notify(ep);
-	pthread_cond_broadcast(&ep->changed);
+	wakes = face_handle_awaited(ep);
 	drive_ring(ep);
 	consider = ep->consider;
 	ep->consider = false;
 	closed = ep->face.kind == FACE_SOCKET && ep->face.closed && ep->face.input_ended;
 	pthread_mutex_unlock(&ep->lock);
 
+	/* Who is woken wants the lock first of all. Nobody is missed: who waits let go of it before it was taken here. */
+	if (wakes)
+		pthread_cond_broadcast(&ep->changed);
 	if (closed) {
 		face_descriptor_close(ep);
 		endpoint_closed(ep);

@@ -117,12 +117,15 @@ static bool can_receive(struct endpoint *ep)
 	return session_readable(ep->session) > 0 || session_receive_ended(ep->session);
 }
 
-static bool can_send(struct endpoint *ep)
+static bool has_room(struct endpoint *ep)
 {
-	if (!endpoint_may_grow(ep))
-		return false;
 	/* Less than that may be all there ever is in a small buffer: then it is enough when it is empty. */
 	return session_room(ep->session) >= SEND_MIN_BYTES || session_unacknowledged(ep->session) == 0;
+}
+
+static bool can_send(struct endpoint *ep)
+{
+	return endpoint_may_grow(ep) && has_room(ep);
 }
 
 /* A call that said EAGAIN can go on. */
@@ -134,6 +137,19 @@ static bool can_go_on(struct endpoint *ep)
 		return true;
 	return (f->wants_read && can_receive(ep)) ||
 	       (f->wants_write && can_send(ep)) || lent_can_go_on(ep);
+}
+
+/*
+ * Memory is not looked at: whether there is some is asked anew by the call that wants it, which has the engine
+ * try again if there is none. Nor are lent buffers, for which several things may be waited for.
+ */
+bool face_handle_awaited(struct endpoint *ep)
+{
+	const struct face *f = &ep->face;
+
+	if (f->kind != FACE_COPY || !ep->session || ep->lent || session_state(ep->session) == SESSION_RESET)
+		return true;
+	return (f->receiving && can_receive(ep)) || (f->sending && has_room(ep));
 }
 
 bool face_handle_unnoticed(struct endpoint *ep)

@@ -67,6 +67,11 @@ ssize_t face_handle_call(struct hawser *h, bool sending, bool *wants, time_ns un
 
 /* Engine thread, under ep->lock: makes the notifier readable when a call that said EAGAIN can go on. */
 void face_handle_notify(struct endpoint *ep);
+/*
+ * Engine thread, under ep->lock, after any change: whether there is something for calls that wait. When that
+ * cannot be told they are to look themselves.
+ */
+bool face_handle_awaited(struct endpoint *ep);
 /* Either side, under ep->lock: it is time for that, and no call is under way that would see for itself. */
 bool face_handle_unnoticed(struct endpoint *ep);
 
