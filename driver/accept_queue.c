@@ -35,6 +35,7 @@ struct accept_queue {
 	struct engine *engine;
 	struct accept_queue_config config;
 	int path_fd;
+	int probe_fd;                   /* asks whether there is still one that listens; -1: none yet */
 	int notify_fd;                  /* -1: closing is found out by asking now and then */
 	struct watch notify;
 	struct timer probe;
@@ -174,7 +175,7 @@ int accept_queue_new(struct engine *e, const struct accept_queue_config *config,
 	}
 	q->engine = e;
 	q->config = *config;
-	q->path_fd = q->notify_fd = -1;
+	q->path_fd = q->probe_fd = q->notify_fd = -1;
 	q->waiting_end = &q->waiting;
 	q->retry.expired = retry_expired;
 	q->probe.expired = probe_expired;
@@ -194,16 +195,16 @@ int accept_queue_new(struct engine *e, const struct accept_queue_config *config,
 bool accept_queue_open(struct accept_queue *q)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool open = true;
 
-	if (fd < 0)
+	if (q->probe_fd < 0)
+		q->probe_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (q->probe_fd < 0)
 		return true;
 	/* A socket of the wrong type cannot connect, and is told whether there is one that listens. */
 	snprintf(address.sun_path, sizeof address.sun_path, "/proc/thread-self/fd/%d", q->path_fd);
-	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+	if (connect(q->probe_fd, (struct sockaddr *)&address, sizeof address) < 0)
 		open = errno != ECONNREFUSED;
-	close(fd);
 	if (!open)
 		queue_closed(q);
 	return open;
@@ -311,6 +312,8 @@ void accept_queue_free(struct accept_queue *q)
 	timer_stop(q->engine, &q->probe);
 	engine_unpost(q->engine, &q->closing);
 	stop_watching(q);
+	if (q->probe_fd >= 0)
+		close(q->probe_fd);
 	if (q->path_fd >= 0)
 		close(q->path_fd);
 	free(q);

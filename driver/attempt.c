@@ -65,9 +65,11 @@ int attempt_offer(struct attempt *a, bool join, int replaces, bool resume)
 int attempt_attach(struct attempt *a, int replaces, unsigned rank, uint32_t connects)
 {
 	struct endpoint *endpoint = a->dialler->endpoint;
+	struct greeting_input input;
 	struct watch watch;
 	struct link_config config = {
 		.watch = &watch,
+		.input = &input,
 		.id = a->path_id,
 		.replaces = replaces,
 		.rank = rank,
@@ -75,7 +77,7 @@ int attempt_attach(struct attempt *a, int replaces, unsigned rank, uint32_t conn
 	};
 
 	config.rtt_ns = handshake_rtt_ns(&a->greeting.handshake);
-	config.carrier = greeting_take(&a->greeting, &watch);
+	config.carrier = greeting_take(&a->greeting, &watch, &input);
 	config.carrier->ops->route(config.carrier, &config.route);
 	config.replies_elsewhere = survey_leaves_elsewhere(a->dialler->engine, &config.route);
 	attempt_free(a);

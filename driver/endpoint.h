@@ -35,6 +35,7 @@
 /* How sessions that have ended are kept, the latest ones: to tell why. */
 #define TOMBSTONES_MAX 1024u
 
+struct greeting_input;
 struct link;
 struct lost_link;
 struct lent;
@@ -146,6 +147,7 @@ struct link_config {
 	/* after the handshake; the endpoint's from now on, also on failure */
 	struct carrier *carrier;
 	struct watch *watch;            /* on its descriptor, as link.c's; likewise */
+	const struct greeting_input *input;     /* what was read behind the handshake */
 	uint16_t id;                    /* on the wire, never used before in this session */
 	/* id of the link that this one is a fresh connection for; -1: none */
 	int replaces;

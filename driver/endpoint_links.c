@@ -5,6 +5,7 @@
 
 #include "driver/endpoint_internal.h"
 #include "driver/link.h"
+#include "driver/lobby.h"
 
 static struct link *find_link(struct endpoint *ep, int id)
 {
@@ -122,6 +123,7 @@ static int add_link(struct endpoint *ep, const struct link_config *config, time_
 		return error;
 	}
 	ep->links[slot] = l;
+	link_feed(l, config->input->bytes + config->input->at, config->input->end - config->input->at, now);
 	return 0;
 }
 

@@ -264,9 +264,11 @@ static int make_endpoint(struct guest *guest, const struct carrier_route *route,
 /* The carrier goes to the endpoint; the guest is gone. */
 static int attach(struct guest *guest, struct endpoint *ep, const struct handshake_offer *offer)
 {
+	struct greeting_input input;
 	struct watch watch;
 	struct link_config config = {
 		.watch = &watch,
+		.input = &input,
 		.id = offer->path_id,
 		.replaces = offer->join && offer->replaces != PATH_ID_NONE ? offer->replaces : -1,
 		.rank = offer->path_id,
@@ -274,7 +276,7 @@ static int attach(struct guest *guest, struct endpoint *ep, const struct handsha
 		.connects = 1,
 	};
 
-	config.carrier = greeting_take(&guest->greeting, &watch);
+	config.carrier = greeting_take(&guest->greeting, &watch, &input);
 	config.carrier->ops->route(config.carrier, &config.route);
 	config.replies_elsewhere = survey_leaves_elsewhere(ep->engine, &config.route);
 	guest_free(guest);

@@ -10,6 +10,7 @@
 
 #include "driver/congestion.h"
 #include "driver/drive.h"
+#include "driver/lobby.h"
 
 /* Per turn of the loop, so that one fast path does not hold up the others. */
 #define READ_TURN_BYTES  (1u << 20)
@@ -72,7 +73,8 @@ int link_new(struct endpoint *ep, const struct link_config *config, struct link 
 		return -ENOMEM;
 	l->endpoint = ep;
 	l->carrier = config->carrier;
-	l->readable = l->ending = true;
+	l->readable = config->input->readable;
+	l->ending = config->input->ending;
 	l->connects = config->connects;
 	l->replies_elsewhere = config->replies_elsewhere;
 	l->route = config->route;
@@ -276,8 +278,8 @@ bool link_read(struct link *l, struct carrier *by, time_ns now)
 	return false;
 }
 
-/* Bytes that have been read already. Without memory for them the path is lost: the peer sends them again. */
-static void feed(struct link *l, const uint8_t *bytes, size_t length, time_ns now)
+/* Without memory for them the path is lost: the peer sends them again. */
+void link_feed(struct link *l, const uint8_t *bytes, size_t length, time_ns now)
 {
 	struct endpoint *ep = l->endpoint;
 	struct iovec iov[IOV_MOST];
@@ -339,7 +341,7 @@ int link_await(struct endpoint *ep, struct link *l, time_ns spin_until)
 		l->readable = n == sizeof bytes;
 		if (n > 0) {
 			ep->moved_at = d->now;
-			feed(l, bytes, (size_t)n, d->now);
+			link_feed(l, bytes, (size_t)n, d->now);
 		} else {
 			settle_reading(l, n);
 		}

@@ -68,6 +68,9 @@ void link_wake(struct link *l);
 bool link_read(struct link *l, struct carrier *by, time_ns now);
 bool link_write(struct link *l, struct carrier *by, time_ns now);
 
+/* Under ep->lock: the carrier's next bytes, which have been read already. Without memory for them it is lost. */
+void link_feed(struct link *l, const uint8_t *bytes, size_t length, time_ns now);
+
 /*
  * Waits a little for bytes by the twin, which nobody else polls, and takes in what came; without sleeping if
  * spin_until is still to come, until then. -EAGAIN: nothing did. Lets go of ep->lock meanwhile: the link may be gone afterwards.

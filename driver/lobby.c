@@ -54,23 +54,48 @@ static bool write_out(struct greeting *g)
 	return g->error == 0;
 }
 
-/* 1: read something; 0: nothing to read, or not wanted; -errno: the carrier is over. */
-static int read_in(struct greeting *g)
+/* The carrier's next bytes: how many; 0: none now; -errno: the carrier is over. */
+static ssize_t read_ahead(struct greeting *g)
 {
-	uint8_t *space;
-	size_t length = handshake_input_space(&g->handshake, &space);
-	struct iovec iov = { .iov_base = space, .iov_len = length };
-	ssize_t received;
+	struct greeting_input *in = &g->input;
+	struct iovec iov = { .iov_base = in->bytes, .iov_len = sizeof in->bytes };
+	ssize_t received = in->readable ? g->carrier->ops->receive(g->carrier, &iov, 1) : -EAGAIN;
 
-	if (length == 0)
-		return 0;
-	received = g->carrier->ops->receive(g->carrier, &iov, 1);
+	if (received == -EAGAIN)
+		in->readable = in->ending = false;
 	if (received == -EAGAIN)
 		return 0;
 	if (received <= 0)
-		return received < 0 ? (int)received : -ECONNRESET;
+		return received < 0 ? received : -ECONNRESET;
+	/* There was no more; what comes now is a new edge, but for an end that came with it. */
+	if ((size_t)received < sizeof in->bytes && !in->ending)
+		in->readable = false;
+	in->at = 0;
+	in->end = (size_t)received;
 	g->heard = true;
-	handshake_received(&g->handshake, (size_t)received, engine_now(g->engine));
+	return received;
+}
+
+/* 1: took something in; 0: nothing there, or not wanted; -errno: the carrier is over. */
+static int read_in(struct greeting *g)
+{
+	struct greeting_input *in = &g->input;
+	uint8_t *space;
+	size_t length = handshake_input_space(&g->handshake, &space);
+
+	if (length == 0)
+		return 0;
+	if (in->at == in->end) {
+		ssize_t received = read_ahead(g);
+
+		if (received <= 0)
+			return (int)received;
+	}
+	if (length > in->end - in->at)
+		length = in->end - in->at;
+	memcpy(space, in->bytes + in->at, length);
+	in->at += length;
+	handshake_received(&g->handshake, length, engine_now(g->engine));
 	return 1;
 }
 
@@ -102,6 +127,8 @@ static void talk(struct greeting *g)
 		enum handshake_state state = handshake_state(&g->handshake);
 		int got;
 
+		if (!writable)
+			g->input.readable = true;
 		if (state != HANDSHAKE_IN_PROGRESS) {
 			if (state != g->told)
 				tell(g, state);
@@ -145,8 +172,12 @@ static void go_on(struct greeting *g)
 
 static void ready(struct watch *w, uint32_t events)
 {
-	(void)events;
-	go_on(container_of(w, struct greeting, watch));
+	struct greeting *g = container_of(w, struct greeting, watch);
+	bool ending = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+
+	g->input.ending |= ending;
+	g->input.readable |= ending || (events & EPOLLIN);
+	go_on(g);
 }
 
 static void posted(struct task *t)
@@ -290,15 +321,22 @@ static void stop(struct greeting *g)
 	timer_stop(g->engine, &g->timer);
 	engine_unpost(g->engine, &g->task);
 	handshake_fini(&g->handshake);
+	explicit_bzero(g->input.bytes, sizeof g->input.bytes);
 	g->stage = GREETING_STAGE_NONE;
 }
 
-struct carrier *greeting_take(struct greeting *g, struct watch *watch)
+struct carrier *greeting_take(struct greeting *g, struct watch *watch, struct greeting_input *input)
 {
 	struct carrier *carrier = g->carrier;
 
 	assert(g->told == HANDSHAKE_DONE && carrier);
 	g->carrier = NULL;
+	/* Not what is used already: secrets may be in it. */
+	input->at = 0;
+	input->end = g->input.end - g->input.at;
+	memcpy(input->bytes, g->input.bytes + g->input.at, input->end);
+	input->readable = g->input.readable;
+	input->ending = g->input.ending;
 	watch_move(g->engine, watch, &g->watch, NULL);
 	stop(g);
 	return carrier;

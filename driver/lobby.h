@@ -34,6 +34,19 @@ enum greeting_stage {
 	GREETING_STAGE_KEPT,            /* without its carrier */
 };
 
+/* A whole offer and what may follow it: what a peer sends in one packet is read at once. */
+#define GREETING_READ_BYTES 512u
+
+/*
+ * What the carrier gave at the last reading:    [used) [at, end) not used yet
+ * readable: there may be more, or an edge has come since; ending: its end may be there, without a further edge.
+ */
+struct greeting_input {
+	uint8_t bytes[GREETING_READ_BYTES];
+	size_t at, end;
+	bool readable, ending;
+};
+
 struct greeting {
 	struct engine *engine;
 	struct carrier *carrier;
@@ -43,6 +56,7 @@ struct greeting {
 	int error;                      /* -errno: the carrier failed, or time ran out */
 	bool heard;                     /* something was received */
 	struct handshake handshake;
+	struct greeting_input input;
 	struct watch watch;
 	struct timer timer;
 	struct task task;
@@ -75,8 +89,11 @@ void greeting_keep(struct greeting *g);
 /* -errno that a socket programmer expects, and the reason (REASON_NONE: the carrier failed, errno says all). */
 int greeting_failure(const struct greeting *g, enum reason *reason);
 
-/* After DONE: the carrier is the caller's, and the watch on it, which has seen its edges: watch_move. */
-struct carrier *greeting_take(struct greeting *g, struct watch *watch);
+/*
+ * After DONE: the carrier is the caller's, and the watch on it, which has seen its edges: watch_move. input gets
+ * what came behind the handshake, and whether there may be more.
+ */
+struct carrier *greeting_take(struct greeting *g, struct watch *watch, struct greeting_input *input);
 /* Frees what it holds, wipes secrets. An untaken carrier is closed; aborted unless it failed by a CLOSE. */
 void greeting_end(struct greeting *g);
 
