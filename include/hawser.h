@@ -250,7 +250,8 @@ int hawser_shutdown(hawser_t *h);
 /*
  * A descriptor to poll for POLLIN: it becomes readable when a hawser_recv, hawser_send or
  * hawser_lend that said EAGAIN can go on, when a token is back (or the session ended). Never read, write or close it; all functions above that
- * take a session's fd take this one.
+ * take a session's fd take this one. A dialled handle's is made by the first call: -1 with EMFILE, ENFILE or
+ * ENOMEM then, if it cannot be.
  */
 int hawser_fd(hawser_t *h);
 
