@@ -11,7 +11,7 @@
 #define QUEUE_SEGMENTS    3u                    /* Veno's beta */
 #define QUEUE_RTT_PART    8                     /* of the least RTT: less is noise */
 #define EPISODES_LEAST    4u                    /* of a stretch whose losses count */
-#define LOSS_PART         500u                  /* 0.2 %: what a queue loses of itself is less, but for very small windows */
+#define LOSS_PART         500u                  /* 0.2 %: full queues lose less, but for small windows */
 #define HARDLY_PART       2500u                 /* less is as good as nothing */
 #define LOSS_MORE_PPM     20000u                /* 2 % */
 #define ROW_TOLERANT      2u
@@ -50,7 +50,7 @@ static void begin(struct choice *c, const struct carrier_losses *losses, time_ns
 	c->lost = c->lost_clear = 0;
 }
 
-/* The losses since the last look. The queue is gone when they show, if they made the window smaller: see both. */
+/* The losses since the last look. They may have emptied the queue by now: it is looked at before, too. */
 static void count(struct choice *c, const struct carrier_losses *losses, time_ns now)
 {
 	uint32_t repeated = losses->repeated - c->last.repeated;

@@ -37,7 +37,7 @@ struct chosen *congestion_begin(struct carrier *carrier, const char *option)
 
 	if (!carrier->ops->congestion_set)
 		return NULL;
-	/* Allowed when the session was opened. If it is no more, the path is better than none; hawser_paths tells. */
+	/* It was allowed when the session was opened. If it is no more, such a path is better than none. */
 	if (is_name(option))
 		(void)carrier->ops->congestion_set(carrier, option);
 	chosen = strcmp(option, "auto") == 0 ? calloc(1, sizeof *chosen) : NULL;
@@ -57,6 +57,9 @@ void congestion_look(struct chosen *chosen, struct carrier *by, time_ns now)
 	if (chosen->refused || !choice_due(&chosen->choice, now))
 		return;
 	by->ops->losses(by, &losses);
-	if (choice_look(&chosen->choice, &losses, now))
-		chosen->refused = by->ops->congestion_set(by, chosen->choice.tolerant ? TOLERANT : chosen->host) < 0;
+	if (choice_look(&chosen->choice, &losses, now)) {
+		const char *name = chosen->choice.tolerant ? TOLERANT : chosen->host;
+
+		chosen->refused = by->ops->congestion_set(by, name) < 0;
+	}
 }
