@@ -35,7 +35,7 @@ struct accept_queue {
 	struct engine *engine;
 	struct accept_queue_config config;
 	int path_fd;
-	int probe_fd;                   /* asks whether there is still one that listens; -1: none yet */
+	int probe_fd;                   /* asks whether there is still one that listens */
 	int notify_fd;                  /* -1: closing is found out by asking now and then */
 	struct watch notify;
 	struct timer probe;
@@ -181,7 +181,9 @@ int accept_queue_new(struct engine *e, const struct accept_queue_config *config,
 	q->probe.expired = probe_expired;
 	q->retry_ns = RETRY_FIRST_NS;
 	q->closing.run = run_closing;
-	int error = open_listening(q, fd, failure);
+	q->probe_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int error = q->probe_fd < 0 ? failure_system(failure, errno, "the listening descriptor") :
+				      open_listening(q, fd, failure);
 	if (error < 0) {
 		close(fd);
 		accept_queue_free(q);
@@ -197,10 +199,6 @@ bool accept_queue_open(struct accept_queue *q)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	bool open = true;
 
-	if (q->probe_fd < 0)
-		q->probe_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (q->probe_fd < 0)
-		return true;
 	/* A socket of the wrong type cannot connect, and is told whether there is one that listens. */
 	snprintf(address.sun_path, sizeof address.sun_path, "/proc/thread-self/fd/%d", q->path_fd);
 	if (connect(q->probe_fd, (struct sockaddr *)&address, sizeof address) < 0)

@@ -22,6 +22,16 @@ struct handles {
 	hawser_t *dialled, *accepted;
 };
 
+/* A handle that was dialled has its descriptor made for the first who asks: who gets none asks again. */
+static int notifier(hawser_t *h)
+{
+	int fd;
+
+	while ((fd = hawser_fd(h)) < 0)
+		refused("hawser_fd");
+	return fd;
+}
+
 static void handles_close(struct handles *h)
 {
 	if (h->dialled)
@@ -51,7 +61,7 @@ static bool handles_open(struct handles *h, hawser_options *o)
 	}
 	struct pollfd p[2] = {
 		{ .fd = h->ends.listening, .events = POLLIN },
-		{ .fd = hawser_fd(h->dialled), .events = POLLIN },
+		{ .fd = notifier(h->dialled), .events = POLLIN },
 	};
 	int flags = HAWSER_DONTWAIT;
 	char byte;
@@ -160,7 +170,7 @@ void run_handle(void)
 		for (unsigned i = 0; i < 2; i++) {
 			moved |= send_some(&sides[i], SOME);
 			moved |= receive_some(&sides[i], SOME);
-			p[i] = (struct pollfd){ .fd = hawser_fd(sides[i].h), .events = POLLIN };
+			p[i] = (struct pollfd){ .fd = notifier(sides[i].h), .events = POLLIN };
 			if (sides[i].over && sides[i].shut)
 				p[i].fd = -1;
 		}
