@@ -5,6 +5,11 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
+#if defined(__SANITIZE_THREAD__)
+static const bool shares_tables = true;
+#else
+static const bool shares_tables = false;
+#endif
 static char address[32];
 static int listening;
 
@@ -122,9 +127,8 @@ static void is_not_made_unasked(void)
 	before = open_descriptors();
 	a = hawser_open(address, NULL);
 	CHECK(a);
-#if !defined(__SANITIZE_THREAD__)
-	CHECK_EQ(open_descriptors(), before);
-#endif
+	/* Where the engine's are in the same table there is no telling. */
+	CHECK(shares_tables || open_descriptors() == before);
 	CHECK((b = hawser_accept(listening)));
 	CHECK_EQ(hawser_close(a), 0);
 	CHECK_EQ(hawser_close(b), 0);
