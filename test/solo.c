@@ -263,3 +263,27 @@ struct solo *solo_alike(enum session_mode mode, uint64_t limit_bytes, unsigned p
 	}
 	return solo;
 }
+
+struct solo *solo_fresh(uint64_t limit_bytes)
+{
+	struct session_config config = world_config(MODE_STRIPE);
+	struct solo *solo;
+
+	config.receive_limit_bytes = config.send_limit_bytes = limit_bytes;
+	solo = solo_new(&config, limit_bytes);
+	solo_path(solo, 0, NS_PER_MS, false);
+	return solo;
+}
+
+void solo_check_readable(struct solo *solo, uint64_t bytes)
+{
+	struct iovec iov[32];
+	uint64_t at = solo->s->receive.consumed;
+	unsigned used;
+
+	CHECK_EQ(session_readable(solo->s), bytes);
+	used = session_receive_peek(solo->s, iov, 32);
+	for (unsigned i = 0; i < used; i++)
+		for (size_t k = 0; k < iov[i].iov_len; k++)
+			CHECK_EQ(((uint8_t *)iov[i].iov_base)[k], solo_byte(at++));
+}

@@ -37,6 +37,8 @@ struct solo *solo_new(const struct session_config *config, uint64_t peer_limit);
 void solo_free(struct solo *solo);
 /* A path in slot `index`, proven by an answered probe when `active`. */
 void solo_path(struct solo *solo, unsigned index, time_ns rtt_ns, bool active);
+/* A session of one window, in mode stripe, with a path that has yet to prove itself. */
+struct solo *solo_fresh(uint64_t limit_bytes);
 /* A session of one window, whose paths are alike, ACTIVE, and have nothing under way. */
 struct solo *solo_alike(enum session_mode mode, uint64_t limit_bytes, unsigned paths, time_ns rtt_ns);
 void solo_lend(struct solo *solo);
@@ -45,6 +47,8 @@ uint8_t solo_byte(uint64_t offset);
 /* Bytes of the carrier come in: what session_arrived returned last (it stops at an error). */
 int solo_feed(struct solo *solo, unsigned index, const void *bytes, size_t length);
 int solo_data(struct solo *solo, unsigned index, uint64_t offset, uint32_t length, bool fin);
+/* So many bytes wait for the program, and they are the right ones. */
+void solo_check_readable(struct solo *solo, uint64_t bytes);
 /* An ACK with the true count of bytes of every path, and so many ranges. */
 int solo_ack(struct solo *solo, unsigned index, uint64_t cumulative, const struct range *ranges,
 	     unsigned count);
