@@ -163,6 +163,7 @@ static void a_fin_contradicts_a_frame_under_way(bool lent)
 {
 	struct solo *solo = solo_fresh(LIMIT);
 	uint8_t memory[5000];
+	struct iovec iov[4];
 
 	solo_path(solo, 1, NS_PER_MS, false);
 	begin_frame(solo, 0, 0, 5000);
@@ -172,6 +173,9 @@ static void a_fin_contradicts_a_frame_under_way(bool lent)
 	if (lent)
 		session_receive_into(solo->s, memory, sizeof memory);
 	CHECK_EQ(read_payload(solo, 0, 10, 90), 0);
+	/* No place for bytes that may not be. */
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 4), 1);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
 	CHECK_EQ(read_payload(solo, 0, 100, 1000), -EPROTO);
 	CHECK_EQ(session_state(solo->s), SESSION_RESET);
 	solo_free(solo);
@@ -349,6 +353,7 @@ static void too_many_ranges_in_place(void)
 	struct frame_data data = { .offset = 2 * RANGES_HELD_MAX + 1, .length = 1 };
 	struct solo *solo = solo_fresh(LIMIT);
 	uint8_t head[FRAME_DATA_HEAD_BYTES];
+	struct iovec iov;
 
 	for (unsigned i = 0; i < RANGES_HELD_MAX; i++)
 		CHECK_EQ(solo_data(solo, 0, 2 * i + 1, 1, false), 0);
@@ -357,6 +362,171 @@ static void too_many_ranges_in_place(void)
 	CHECK_EQ(solo_feed(solo, 0, "x", 1), -EPROTO);
 	CHECK_EQ(session_state(solo->s), SESSION_RESET);
 	CHECK_EQ(session_reason(solo->s), REASON_PROTOCOL_ERROR);
+	/* Nothing of it waits. */
+	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], &iov, 1), 1);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	solo_free(solo);
+}
+
+/* A single byte of the program's memory is used too, and what comes behind it waits. */
+static void one_byte_of_memory(void)
+{
+	struct solo *solo = solo_fresh(LIMIT);
+	uint8_t memory[2] = { 0 };
+
+	begin_frame(solo, 0, 0, 100);
+	session_receive_consume(solo->s, 10, solo->now);
+	session_receive_into(solo->s, memory, 1);
+	CHECK_EQ(read_payload(solo, 0, 10, 20), 0);
+	CHECK_EQ(session_readable(solo->s), 19);
+	CHECK_EQ(session_receive_taken(solo->s), 1);
+	CHECK_EQ(memory[0], solo_byte(10));
+	CHECK_EQ(memory[1], 0);
+	solo_free(solo);
+}
+
+/* What the program took itself counts as what came by blocks does: in figures, waits and the window. */
+static void what_lent_memory_took_counts(void)
+{
+	struct solo *solo = solo_fresh(LIMIT);
+	struct session_figures figures;
+	static uint8_t memory[LIMIT / 4];
+	struct iovec iov[32];
+
+	solo_path(solo, 1, NS_PER_MS, false);
+	begin_frame(solo, 0, 0, 1000);
+	session_receive_consume(solo->s, 10, solo->now);
+	CHECK_EQ(solo_data(solo, 1, 1000, 50, false), 0);
+	solo->now += 70 * NS_PER_MS;
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(read_payload(solo, 0, 10, 990), 0);
+	CHECK_EQ(session_receive_taken(solo->s), 990);
+	CHECK_EQ(solo->path[0].stream_bytes_received, 1000);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.longest_gap_ns, 70 * NS_PER_MS);
+	session_receive_consume(solo->s, 50, solo->now);
+	/* A quarter of the window: the peer hears of it at once, on every path. */
+	for (uint64_t at = 1050; at < LIMIT / 4; at += 50000) {
+		CHECK(!solo->path[1].ack_urgent);
+		begin_frame(solo, 0, at, 50000);
+		session_receive_consume(solo->s, 10, solo->now);
+		session_receive_into(solo->s, memory, sizeof memory);
+		while (solo->s->receive.consumed < at + 50000) {
+			unsigned used;
+
+			solo_lend(solo);
+			used = session_place(solo->s, &solo->path[0], iov, 32);
+			CHECK(used == 2 && iov[0].iov_base == memory + (solo->s->receive.consumed - at - 10));
+			CHECK_EQ(session_arrived(solo->s, &solo->path[0], iov[0].iov_len, solo->now), 0);
+		}
+		CHECK_EQ(session_receive_taken(solo->s), 49990);
+	}
+	CHECK(solo->path[1].ack_urgent);
+	solo_free(solo);
+}
+
+/* A frame across a boundary has as many places as there are iovecs, but for one that may take anything. */
+static void no_more_places_than_iovecs(void)
+{
+	struct solo *solo = solo_fresh(LIMIT);
+	struct iovec iov[4];
+
+	begin_frame(solo, 0, BLOCK_BYTES - 100, 5000);
+	for (unsigned max = 2; max <= 3; max++) {
+		solo_lend(solo);
+		CHECK_EQ(session_place(solo->s, &solo->path[0], iov, max), max);
+		CHECK_EQ(iov[0].iov_len, 90);
+		CHECK_EQ(iov[max - 1].iov_len, STAGING_BYTES);
+		CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	}
+	CHECK_EQ(iov[1].iov_len, 4900);
+	solo_free(solo);
+}
+
+/* With no block nothing is read; a first one is for what may be anything, and what is read there waits for another. */
+static void the_first_block_is_for_anything(void)
+{
+	struct frame_data data = { .offset = 0, .length = 5000 };
+	struct solo *solo = solo_fresh(LIMIT);
+	uint8_t bytes[FRAME_DATA_HEAD_BYTES];
+	struct iovec iov[4];
+
+	frame_data_encode(bytes, sizeof bytes, &data);
+	CHECK_EQ(solo_feed(solo, 0, bytes, sizeof bytes), 0);
+	solo_carry_all(solo);
+	for (void *block; (block = session_reclaim(solo->s)) != NULL; solo->blocks--)
+		free(block);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 4), 0);
+	session_lend(solo->s, malloc(BLOCK_BYTES));
+	solo->blocks++;
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 4), 1);
+	CHECK_EQ(iov[0].iov_len, STAGING_BYTES);
+	for (unsigned i = 0; i < 100; i++)
+		((uint8_t *)iov[0].iov_base)[i] = solo_byte(i);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 100, solo->now), -ENOMEM);
+	/* Nothing that an ACK could tell of. */
+	CHECK(!solo->path[0].ack_due);
+	solo_lend(solo);
+	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
+	CHECK(solo->path[0].ack_due);
+	CHECK_EQ(solo->path[0].ack_bytes, 100);
+	solo_check_readable(solo, 100);
+	solo_free(solo);
+}
+
+/* Behind a large frame only so much is read that the next one has its place; behind others a block full. */
+static void what_is_read_beyond_a_large_frame(void)
+{
+	static const struct { uint32_t length; size_t beyond; } cases[] = {
+		{ BULK_FRAME_BYTES - 1, STAGING_BYTES }, { BULK_FRAME_BYTES, STAGING_BYTES_BULK },
+		{ FRAME_PAYLOAD_MAX, STAGING_BYTES_BULK }, { 100, STAGING_BYTES },
+	};
+	struct solo *solo = solo_fresh(LIMIT);
+	struct iovec iov[4];
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned used;
+
+		begin_frame(solo, 0, at, cases[i].length);
+		at += cases[i].length;
+		solo_lend(solo);
+		used = session_place(solo->s, &solo->path[0], iov, 4);
+		CHECK(used > 1);
+		CHECK_EQ(iov[used - 1].iov_len, cases[i].beyond);
+		CHECK_EQ(session_arrived(solo->s, &solo->path[0], cases[i].length - 10, solo->now), 0);
+	}
+	CHECK_EQ(session_readable(solo->s), at);
+	solo_free(solo);
+}
+
+/* A session that is over takes none of what a carrier still brings. */
+static void nothing_is_placed_after_a_reset(void)
+{
+	struct solo *solo = solo_fresh(LIMIT);
+	struct iovec iov[4];
+
+	begin_frame(solo, 0, 0, 5000);
+	session_reset(solo->s, REASON_ABORTED, solo->now);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 4), 1);
+	memset(iov[0].iov_base, 0, 100);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 100, solo->now), 0);
+	solo_check_readable(solo, 10);
+	solo_free(solo);
+}
+
+/* Any byte is a sign of life, the first of a header too. */
+static void one_byte_is_heard(void)
+{
+	struct solo *solo = solo_fresh(LIMIT);
+	uint8_t byte = FRAME_PING;
+
+	solo->now += NS_PER_S;
+	CHECK_EQ(solo_feed(solo, 0, &byte, 1), 0);
+	CHECK_EQ(solo->s->heard_at, solo->now);
+	CHECK_EQ(solo->path[0].received_at, solo->now);
+	CHECK_EQ(solo->path[0].received_bytes, 1);
 	solo_free(solo);
 }
 
@@ -370,5 +540,12 @@ int main(void)
 	RUN(what_follows_held_bytes_counts);
 	RUN(held_bytes_are_lost_with_their_path);
 	RUN(too_many_ranges_in_place);
+	RUN(one_byte_of_memory);
+	RUN(what_lent_memory_took_counts);
+	RUN(no_more_places_than_iovecs);
+	RUN(the_first_block_is_for_anything);
+	RUN(what_is_read_beyond_a_large_frame);
+	RUN(nothing_is_placed_after_a_reset);
+	RUN(one_byte_is_heard);
 	return 0;
 }
