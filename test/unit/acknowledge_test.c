@@ -144,6 +144,10 @@ static void says_that_the_window_grew(void)
 	CHECK_EQ(ack.receive_limit, LIMIT + LIMIT / 4);
 	CHECK_EQ(acks(1), 1);
 	CHECK_EQ(ack.receive_limit, LIMIT + LIMIT / 4);
+	/* That was told: the next quarter counts from there. */
+	session_receive_consume(solo->s, 1000, solo->now);
+	CHECK_EQ(acks(0), 0);
+	CHECK_EQ(acks(1), 0);
 	solo_free(solo);
 }
 
@@ -263,6 +267,10 @@ static void much_is_acknowledged_at_once(void)
 	CHECK_EQ(solo_data(solo, 0, 131071, 1, false), 0);
 	CHECK_EQ(acks(0), 1);
 	CHECK_EQ(solo_data(solo, 0, 131072, 65536, false), 0);
+	CHECK_EQ(acks(0), 0);
+	/* A frame of no bytes that ends the stream adds none. */
+	CHECK_EQ(solo_data(solo, 0, 196608, 65535, false), 0);
+	CHECK_EQ(solo_data(solo, 0, 262143, 0, true), 0);
 	CHECK_EQ(acks(0), 0);
 	solo_free(solo);
 }

@@ -112,6 +112,11 @@ static void the_window_moves_up_only(void)
 	table_release(&table, &stock, UINT64_MAX - 5, UINT64_MAX);
 	CHECK_EQ(table.held, SLOTS - 1);
 
+	/* Below the window lies nothing, though its slots are those of blocks above. */
+	table_release(&table, &stock, 0, B);
+	table_release(&table, &stock, 0, 2 * B - 1);
+	CHECK_EQ(table.held, SLOTS - 1);
+
 	/* A step of any width takes no longer than the window is long. */
 	table_release_below(&table, &stock, STREAM_OFFSET_MAX);
 	CHECK_EQ(table.held, 0);

@@ -112,6 +112,10 @@ static void data_out_of_bounds(void)
 	solo = solo_fresh(LIMIT);
 	CHECK_EQ(solo_data(solo, 0, STREAM_OFFSET_MAX - 1, 1, false), -EPROTO);
 	solo_free(solo);
+	/* Nor may the stream end there, without a byte. */
+	solo = solo_fresh(LIMIT);
+	CHECK_EQ(solo_data(solo, 0, LIMIT + 1, 0, true), -EPROTO);
+	solo_free(solo);
 	/* The end is the end: no byte beyond it, no other end, none below what came. */
 	for (unsigned i = 0; i < 4; i++) {
 		static const struct { uint64_t offset; uint32_t length; bool fin; } wrong[] = {
@@ -242,6 +246,12 @@ static void done_too_early(void)
 	close_frame(solo, REASON_DONE, -EPROTO);
 	solo_free(solo);
 
+	/* Everything came and went, but ours is not finished. */
+	solo = solo_having_sent(1000);
+	CHECK_EQ(solo_data(solo, 0, 0, 10, true), 0);
+	close_frame(solo, REASON_DONE, -EPROTO);
+	solo_free(solo);
+
 	/* All of ours sent, and a byte of theirs missing. */
 	solo = solo_having_sent(1000);
 	session_send_finish(solo->s, solo->now);
@@ -296,9 +306,17 @@ static void a_reset_tells_what_was_consumed(void)
 	session_figures(solo->s, &figures);
 	CHECK_EQ(figures.peer_consumed, 600);
 	solo_free(solo);
+
+	/* All that there was. */
+	reset.consumed = 1000;
+	solo = solo_having_sent(1000);
+	CHECK_EQ(solo_feed(solo, 0, bytes, frame_reset_encode(bytes, sizeof bytes, &reset)), 0);
+	session_figures(solo->s, &figures);
+	CHECK_EQ(figures.peer_consumed, 1000);
+	solo_free(solo);
 }
 
-/* A peer that asks and does not read: no queue grows, and one ACK answers all. */
+/* A peer that asks and does not read: no queue grows, two notes stay free for others, and one ACK answers all. */
 static void a_flood_of_pings(void)
 {
 	struct frame_ping ping = { .padding = PROBE_PADDING_MAX };
@@ -314,13 +332,13 @@ static void a_flood_of_pings(void)
 		ping.token = i;
 		CHECK_EQ(solo_feed(solo, 0, bytes, frame_ping_encode(bytes, sizeof bytes, &ping)), 0);
 	}
-	CHECK(solo->path[0].out.notes_count < PATH_NOTES_MAX);
+	CHECK_EQ(solo->path[0].out.notes_count, PATH_NOTES_MAX - 2);
 	solo_carry_all(solo);
 	while (solo_take(solo, 0, &frame)) {
 		pongs += frame.header.type == FRAME_PONG;
 		acks += frame.header.type == FRAME_ACK;
 	}
-	CHECK(pongs > 0 && pongs < PATH_NOTES_MAX);
+	CHECK_EQ(pongs, PATH_NOTES_MAX - 2);
 	CHECK_EQ(acks, 1);
 	solo_free(solo);
 }
@@ -335,6 +353,9 @@ static void discarded_bytes_are_acknowledged(void)
 		CHECK_EQ(solo_data(solo, 0, 100 + i * 60000, 60000, false), 0);
 	CHECK_EQ(session_readable(solo->s), 0);
 	CHECK_EQ(receive_buffer_cumulative(&solo->s->receive), 100 + 40 * 60000);
+	/* A single one too. */
+	CHECK_EQ(solo_data(solo, 0, 100 + 40 * 60000, 1, false), 0);
+	CHECK_EQ(session_readable(solo->s), 0);
 	solo_free(solo);
 }
 

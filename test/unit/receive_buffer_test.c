@@ -358,6 +358,40 @@ static void old_bytes_change_nothing(void)
 	tear_down(&b);
 }
 
+/* The last offsets of a stream: no promise beyond them, and it may end at the very last. */
+static void the_end_of_all_offsets(void)
+{
+	struct receive_buffer b;
+
+	set_up(&b, 0);
+	CHECK_EQ(receive_buffer_finish(&b, STREAM_OFFSET_MAX + 1), -EPROTO);
+	CHECK_EQ(receive_buffer_finish(&b, STREAM_OFFSET_MAX), 0);
+	CHECK_EQ(b.fin_offset, STREAM_OFFSET_MAX);
+	b.consumed = b.contiguous = STREAM_OFFSET_MAX - LIMIT;
+	receive_buffer_set_limit(&b, LIMIT);
+	CHECK_EQ(receive_buffer_limit(&b), STREAM_OFFSET_MAX);
+	b.consumed = b.contiguous = STREAM_OFFSET_MAX - 10;
+	receive_buffer_set_limit(&b, LIMIT);
+	CHECK_EQ(receive_buffer_limit(&b), STREAM_OFFSET_MAX);
+	tear_down(&b);
+}
+
+/* What came before takes no blocks, even where its own are gone. */
+static void blocks_for_what_is_missing_only(void)
+{
+	struct receive_buffer b;
+
+	set_up(&b, SLOTS);
+	deliver(&b, 0, BLOCK_BYTES, NULL);
+	CHECK_EQ(receive_buffer_blocks_wanted(&b, 0, 10), 0);
+	CHECK_EQ(receive_buffer_blocks_wanted(&b, 0, BLOCK_BYTES), 0);
+	read_some(&b, BLOCK_BYTES);
+	CHECK_EQ(b.table.held, 0);
+	CHECK_EQ(receive_buffer_blocks_wanted(&b, 0, 10), 0);
+	CHECK_EQ(receive_buffer_blocks_wanted(&b, 10, BLOCK_BYTES + 1), 1);
+	tear_down(&b);
+}
+
 int main(void)
 {
 	CHECK_EQ(buffer_slots_for(LIMIT), SLOTS);
@@ -370,5 +404,7 @@ int main(void)
 	RUN(range_credit_is_kept);
 	RUN(one_fin_and_nothing_beyond);
 	RUN(old_bytes_change_nothing);
+	RUN(the_end_of_all_offsets);
+	RUN(blocks_for_what_is_missing_only);
 	return 0;
 }

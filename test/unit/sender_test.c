@@ -116,6 +116,28 @@ static void rate_and_stretches(void)
 	solo_free(solo);
 }
 
+/* How long a stretch is at a rate, in a window of LIMIT. */
+static uint64_t stretch_at(uint64_t rate_bytes)
+{
+	struct solo *solo = solo_with_paths(MODE_CONVERGE, 1);
+	uint64_t length_bytes;
+
+	solo->path[0].health.rate_bytes = rate_bytes;
+	solo_write(solo, LIMIT / 2);
+	length_bytes = solo->s->sender.converge.at[0].end;
+	solo_free(solo);
+	return length_bytes;
+}
+
+/* A quarter of the window bounds a stretch from there on, neither sooner nor later. */
+static void a_quarter_of_the_window(void)
+{
+	CHECK_EQ(stretch_at(200 * (LIMIT / 4 - 1000)), LIMIT / 4 - 1000);
+	CHECK_EQ(stretch_at(200 * (LIMIT / 32 * 7)), LIMIT / 32 * 7);
+	CHECK_EQ(stretch_at(200 * (LIMIT / 4 + 1000)), LIMIT / 4);
+	CHECK_EQ(stretch_at(200 * (LIMIT / 32 * 9)), LIMIT / 4);
+}
+
 /* In between: as many bytes as all paths deliver in five milliseconds. */
 static void stretches_take_five_milliseconds(void)
 {
@@ -167,14 +189,39 @@ static void acknowledged_neighbours_become_one(void)
 	solo_free(solo);
 }
 
+/* A frame of which only the head went, whose bytes all remain, needs no block of its own. */
+static void nothing_is_saved_that_stays(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct sender *s = &solo->s->sender;
+	struct path *p = &solo->path[0];
+
+	solo_write(solo, 1000);
+	solo_carry_all(solo);
+	solo_write(solo, 1000);
+	CHECK_EQ(solo_carry(solo, 0, FRAME_DATA_HEAD_BYTES), FRAME_DATA_HEAD_BYTES);
+	CHECK(session_path_halved(p));
+	CHECK_EQ(p->out.half.at, 1000);
+	CHECK_EQ(sender_acknowledge(s, &solo->s->stock, 1000), 0);
+	CHECK(p->out.tail == NULL);
+	/* One byte of it, and it does. */
+	CHECK_EQ(flight_mark(&s->flight, 1000, 1001, FLIGHT_SENT), 0);
+	CHECK_EQ(sender_acknowledge(s, &solo->s->stock, 1001), 0);
+	CHECK(p->out.tail != NULL);
+	CHECK_EQ(p->out.tail_start, 1000);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(reach);
 	RUN(acknowledged);
 	RUN(scattered_acknowledgements);
 	RUN(rate_and_stretches);
+	RUN(a_quarter_of_the_window);
 	RUN(stretches_take_five_milliseconds);
 	RUN(the_longest_stretch);
 	RUN(acknowledged_neighbours_become_one);
+	RUN(nothing_is_saved_that_stays);
 	return 0;
 }
