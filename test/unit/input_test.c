@@ -639,12 +639,6 @@ static void data_is_a_sign_of_life(void)
 	CHECK_EQ(solo->s->heard_at, solo->now);
 	CHECK_EQ(solo->path[0].received_at, solo->now);
 	CHECK_EQ(solo->path[0].ping_at, solo->now + 500 * NS_PER_MS);
-	/* An empty reading is none. */
-	solo->now += NS_PER_MS;
-	struct iovec iov[2];
-	CHECK(session_place(solo->s, &solo->path[0], iov, 2) > 0);
-	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
-	CHECK_EQ(solo->s->heard_at, solo->now - NS_PER_MS);
 	solo_free(solo);
 }
 
