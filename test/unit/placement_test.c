@@ -443,7 +443,7 @@ static void no_more_places_than_iovecs(void)
 	solo_free(solo);
 }
 
-/* With no block nothing is read; a first one is for what may be anything, and what is read there waits for another. */
+/* With no block nothing is read. A first one is for anything, and what is read there waits for another. */
 static void the_first_block_is_for_anything(void)
 {
 	struct frame_data data = { .offset = 0, .length = 5000 };
