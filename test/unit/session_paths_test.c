@@ -558,6 +558,23 @@ static void a_full_carrier_is_noted(void)
 	solo_free(solo);
 }
 
+/* Whether the peer closed this carrier, and only then why. */
+static void what_the_peer_closed(void)
+{
+	struct frame_close close = { .reason = REASON_GOING_AWAY };
+	enum reason reason = REASON_ABORTED;
+	uint8_t note[PATH_NOTE_BYTES];
+	size_t length = frame_close_encode(note, sizeof note, &close);
+
+	begin(MODE_STRIPE, 2);
+	CHECK(!session_path_closed_by_peer(&solo->path[1], &reason));
+	CHECK_EQ(reason, REASON_ABORTED);
+	CHECK_EQ(solo_feed(solo, 1, note, length), 0);
+	CHECK(session_path_closed_by_peer(&solo->path[1], &reason));
+	CHECK_EQ(reason, REASON_GOING_AWAY);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(ids_are_used_once);
@@ -587,5 +604,6 @@ int main(void)
 	RUN(only_a_wish_that_was_not_told_is_told_again);
 	RUN(a_tail_goes_with_its_path);
 	RUN(a_full_carrier_is_noted);
+	RUN(what_the_peer_closed);
 	return 0;
 }
