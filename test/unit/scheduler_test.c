@@ -258,6 +258,12 @@ static void credit_opens_no_new_ranges(void)
 	/* Behind what the peer holds no new range opens. */
 	given_check(1, 25000, 50000);
 	given_end();
+
+	/* Who comes down from the far end begins at the low end too. */
+	given_begin(MODE_CONVERGE, 2, 100000);
+	sender->peer_credit = 0;
+	given_check(1, 0, 25000);
+	given_end();
 }
 
 /* However the paths work, ranges that could come to be stay within the credit. */
@@ -450,6 +456,10 @@ static void backup_gives_a_suspect_nothing(void)
 	given_suspect(0);
 	given_check(1, 0, 1000);
 	CHECK(!given_next(0));
+	/* Both suspect: the better one is the last resort, alone. */
+	given_suspect(1);
+	given_check(0, 0, 1000);
+	CHECK(!given_next(1));
 	given_end();
 }
 

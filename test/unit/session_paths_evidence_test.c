@@ -364,6 +364,30 @@ static void proved_by_one_byte(void)
 	solo_free(solo);
 }
 
+/* Whatever is left of what was sent before the readmission proves nothing. */
+static void what_was_sent_before_proves_nothing(void)
+{
+	make_suspect();
+	solo_pass(solo, solo->path[0].health.dwell_ns);
+	solo_prove(solo, 0, 10);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_free(solo);
+}
+
+/* Of a path that is new any byte is enough. */
+static void the_first_byte_proves_a_new_path(void)
+{
+	begin(MODE_STRIPE, 1);
+	solo_path(solo, 1, RTT, false);
+	solo->path[1].ping_due = true;
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 1);
+	solo_prove(solo, 1, solo->path[1].health.sent_bytes - 1);
+	CHECK_EQ(state_of(1), HEALTH_ACTIVE);
+	solo_free(solo);
+}
+
 /* A carrier at rest is asked, when the first answer is missed, whether its clock runs. */
 static void when_a_carrier_is_asked(void)
 {
@@ -464,6 +488,8 @@ int main(void)
 	RUN(when_a_fresh_connection_is_wanted);
 	RUN(who_may_testify);
 	RUN(proved_by_one_byte);
+	RUN(what_was_sent_before_proves_nothing);
+	RUN(the_first_byte_proves_a_new_path);
 	RUN(when_a_carrier_is_asked);
 	RUN(who_carries_slowly_is_kept);
 	RUN(when_silence_is_looked_at);
