@@ -106,6 +106,11 @@ static unsigned samples(struct sample list[SAMPLES_MAX])
 		list[n++] = (struct sample){ FRAME_MODE, { .mode = { mode } } };
 	list[n++] = (struct sample){ FRAME_RESET, { .reset = { UINT16_MAX, STREAM_OFFSET_MAX } } };
 	list[n++] = (struct sample){ FRAME_CLOSE, { .close = { 32, 0x1234 } } };
+	hello.carrier = FRAME_CARRIER_LAST;
+	hello.receive_limit = STREAM_OFFSET_MAX;
+	list[n++] = (struct sample){ FRAME_HELLO, { .hello = hello } };
+	join.carrier = FRAME_CARRIER_LAST;
+	list[n++] = (struct sample){ FRAME_JOIN, { .join = join } };
 	CHECK(n <= SAMPLES_MAX);
 	return n;
 }
