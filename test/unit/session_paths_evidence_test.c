@@ -364,10 +364,11 @@ static void proved_by_one_byte(void)
 	solo_free(solo);
 }
 
-/* Whatever is left of what was sent before the readmission proves nothing. */
+/* Whatever is left of what was sent before the readmission, suspect or not yet, proves nothing. */
 static void what_was_sent_before_proves_nothing(void)
 {
 	make_suspect();
+	health_sent(&solo->path[0].health, 10, true, solo->now);
 	solo_pass(solo, solo->path[0].health.dwell_ns);
 	solo_prove(solo, 0, 10);
 	CHECK_EQ(state_of(0), HEALTH_FRESH);
