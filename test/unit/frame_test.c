@@ -134,6 +134,9 @@ static void preamble(void)
 		CHECK_EQ(preamble_decode(bytes, &min, &max), -EPROTO);
 		bytes[at] ^= 0x20;
 	}
+	/* One version alone; and as long as no version is there it can still be right. */
+	CHECK(preamble_begins((const uint8_t *)"hawser\2\2", PREAMBLE_BYTES));
+	CHECK(preamble_begins((const uint8_t *)"hawser\0\1", PREAMBLE_BYTES - 2));
 	CHECK_EQ(preamble_decode((const uint8_t *)"hawser\0\1", &min, &max), -EPROTO);
 	CHECK_EQ(preamble_decode((const uint8_t *)"hawser\3\2", &min, &max), -EPROTO);
 	CHECK_EQ(min, 1);
