@@ -188,6 +188,7 @@ static void a_full_table(void)
 static void a_clear_without_room(void)
 {
 	static struct flight before;
+	uint64_t start, end;
 
 	start_anew(0);
 	CHECK_EQ(flight_mark(&flight, 0, 100, 1), 0);
@@ -198,6 +199,13 @@ static void a_clear_without_room(void)
 	before = flight;
 	CHECK_EQ(flight_clear(&flight, 10, 20, 1), -ENOSPC);
 	CHECK_MEM(&flight, &before, sizeof flight);
+	/* To the last segment that there is place for, and no further. */
+	CHECK_EQ(flight.count, SEGMENTS_MAX);
+	CHECK(flight_first(&flight, flight_top(&flight) - 1, SPAN * 2, 1, &start, &end));
+	CHECK_EQ(start, flight_top(&flight) - 1);
+	CHECK_EQ(end, SPAN * 2);
+	CHECK_EQ(flight_clear(&flight, 0, UINT64_MAX, 2), 0);
+	CHECK_EQ(flight_bytes(&flight, 0, UINT64_MAX, 2), 0);
 }
 
 static void trimmed_beyond_its_top(void)

@@ -106,6 +106,11 @@ static unsigned samples(struct sample list[SAMPLES_MAX])
 		list[n++] = (struct sample){ FRAME_MODE, { .mode = { mode } } };
 	list[n++] = (struct sample){ FRAME_RESET, { .reset = { UINT16_MAX, STREAM_OFFSET_MAX } } };
 	list[n++] = (struct sample){ FRAME_CLOSE, { .close = { 32, 0x1234 } } };
+	hello.carrier = FRAME_CARRIER_LAST;
+	hello.receive_limit = STREAM_OFFSET_MAX;
+	list[n++] = (struct sample){ FRAME_HELLO, { .hello = hello } };
+	join.carrier = FRAME_CARRIER_LAST;
+	list[n++] = (struct sample){ FRAME_JOIN, { .join = join } };
 	CHECK(n <= SAMPLES_MAX);
 	return n;
 }
@@ -129,6 +134,9 @@ static void preamble(void)
 		CHECK_EQ(preamble_decode(bytes, &min, &max), -EPROTO);
 		bytes[at] ^= 0x20;
 	}
+	/* One version alone; and as long as no version is there it can still be right. */
+	CHECK(preamble_begins((const uint8_t *)"hawser\2\2", PREAMBLE_BYTES));
+	CHECK(preamble_begins((const uint8_t *)"hawser\0\1", PREAMBLE_BYTES - 2));
 	CHECK_EQ(preamble_decode((const uint8_t *)"hawser\0\1", &min, &max), -EPROTO);
 	CHECK_EQ(preamble_decode((const uint8_t *)"hawser\3\2", &min, &max), -EPROTO);
 	CHECK_EQ(min, 1);

@@ -341,6 +341,7 @@ static void a_late_beginning(void)
 
 	health_init(&h, 10 * MS, now);
 	CHECK_EQ(h.late_ns, 5 * MS);
+	CHECK_EQ(h.clock.spacing_ns, 10 * MS);
 	CHECK_EQ(health_owed_at(&h), now + 10 * MS);
 	steady(now, 1, 1000, 50 * MS);
 	CHECK_EQ(h.rtt_min_ns, 10 * MS);
@@ -386,6 +387,9 @@ static void stamps_are_thinned_out(void)
 			CHECK_EQ(h.stamps[k].sent_bytes, (uint64_t)(h.stamps[k].at - now) * 100);
 		}
 		CHECK(i < HEALTH_STAMPS || h.stamps_count >= HEALTH_STAMPS / 2);
+		/* The first time every second one went. */
+		for (unsigned k = 1; i == HEALTH_STAMPS + 1 && k < HEALTH_STAMPS / 2; k++)
+			CHECK_EQ(h.stamps[k].sent_bytes, (2 * k + 1) * 100);
 	}
 	/* Evidence for the first takes that alone away. */
 	CHECK_EQ(health_proven(&h, h.stamps[1].sent_bytes - 1, 0, now + 10 * MS), 1);
@@ -532,6 +536,64 @@ static void flapping_doubles_the_dwell(void)
 	CHECK(h.dwell_ns < want / 8);
 }
 
+/* A path that is suspect as soon as it is there has to wait longer, however late it came. */
+static void suspect_at_once(void)
+{
+	health_init(&h, 20 * MS, 100 * NS_PER_S);
+	health_move(&h, HEALTH_SUSPECT, 101 * NS_PER_S);
+	CHECK_EQ(h.dwell_ns, 40 * MS);
+}
+
+/* What goes out after a pause is measured from then on. */
+static void a_pause_is_no_slowness(void)
+{
+	time_ns now = NS_PER_S;
+
+	anew(10 * MS);
+	now = steady(now, 1, 10000, 10 * MS);
+	CHECK_EQ(h.rate_bytes, 1000000);
+	now += 10 * NS_PER_S;
+	health_sent(&h, 100000, true, now);
+	CHECK_EQ(h.busy_at, now);
+	CHECK_EQ(health_proven(&h, h.sent_bytes, 0, now + 50 * MS), 1);
+	CHECK_EQ(h.rate_bytes, 1500000);
+	CHECK_EQ(h.rtt_at, now + 50 * MS);
+}
+
+/* A carrier that has just heard its peer is heard of; half of the floor is how long that holds. */
+static void how_fresh_a_carriers_word_is(void)
+{
+	static const struct { time_ns age_ns; bool silent; } ages[] = {
+		{ 0, false }, { FLOOR / 2 - 1, false }, { FLOOR / 2, true },
+	};
+	time_ns due_at;
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct carrier_report report = { .known = true, .ack_age_ns = ages[i].age_ns };
+
+		anew(20 * MS);
+		health_sent(&h, 1000, true, NS_PER_S);
+		due_at = health_due_at(&h, FLOOR);
+		CHECK(health_silent(&h, FLOOR, due_at));
+		health_report(&h, &report, due_at);
+		CHECK_EQ(health_silent(&h, FLOOR, due_at), ages[i].silent);
+	}
+}
+
+/* A clock that runs need not be looked at, nor one of a path that is never suspected. */
+static void which_clocks_are_looked_at(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = -1 };
+
+	anew(20 * MS);
+	health_sent(&h, 1000, true, NS_PER_S);
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_look_at(&h, TIME_NEVER), TIME_NEVER);
+	CHECK_EQ(health_look_at(&h, FLOOR), NS_PER_S + 20 * MS + FLOOR);
+	h.clock.running = true;
+	CHECK_EQ(health_look_at(&h, FLOOR), TIME_NEVER);
+}
+
 /* Bytes ahead at the rate, what flies freely left out, and half the least round trip. */
 static void arrival_times(void)
 {
@@ -573,6 +635,10 @@ int main(void)
 	RUN(the_carriers_round_trip);
 	RUN(a_stopped_clock_waits_for_what_is_owed);
 	RUN(flapping_doubles_the_dwell);
+	RUN(suspect_at_once);
+	RUN(a_pause_is_no_slowness);
+	RUN(how_fresh_a_carriers_word_is);
+	RUN(which_clocks_are_looked_at);
 	RUN(arrival_times);
 	return 0;
 }

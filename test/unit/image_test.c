@@ -208,6 +208,36 @@ static void tables_have_limits(void)
 	}
 }
 
+/* The stream's own end: a sender that wrote up to it, a receiver just before it. */
+static void at_the_end_of_the_offsets(void)
+{
+	static const struct {
+		uint64_t end, announced;
+		bool right;
+	} ends[] = {
+		{ STREAM_OFFSET_MAX - 1, STREAM_OFFSET_MAX, true },
+		{ STREAM_OFFSET_MAX, STREAM_OFFSET_MAX, false },
+		{ STREAM_OFFSET_MAX - 1, STREAM_OFFSET_MAX + 1, false },
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct saved image = with_tables(0, 0, 0);
+		struct session_saved saved;
+
+		image.length = 272 + SHA256_BYTES;
+		put_number(&image, 24, 8, image.length);
+		put_number(&image, WIDE(12), 8, STREAM_OFFSET_MAX);
+		put_number(&image, WIDE(15), 8, ends[i].announced);
+		put_number(&image, WIDE(18), 8, ends[i].end);
+		put_number(&image, WIDE(19), 8, ends[i].end);
+		put_number(&image, WIDE(21), 8, STREAM_OFFSET_MAX - 10);
+		put_number(&image, WIDE(22), 8, STREAM_OFFSET_MAX - 10);
+		saved_seal(&image);
+		CHECK_EQ(session_saved(image.bytes, image.length, &saved), ends[i].right ? 0 : -EBADMSG);
+		free(image.bytes);
+	}
+}
+
 /* An image that ends where memory does, and says that it has tables beyond. */
 static void tables_end_with_the_image(void)
 {
@@ -326,6 +356,7 @@ int main(void)
 	RUN(each_lie_is_refused);
 	RUN(agreed_lies_are_refused);
 	RUN(tables_have_limits);
+	RUN(at_the_end_of_the_offsets);
 	RUN(tables_end_with_the_image);
 	RUN(lies_are_harmless);
 	return 0;

@@ -102,10 +102,13 @@ static void nothing_written_is_nothing_sent(void)
 {
 	struct solo *solo = solo_with_paths(MODE_STRIPE, 2);
 
+	time_ns sent_at = solo->path[0].health.sent_at;
 	solo_write(solo, 100000);
+	solo->now += NS_PER_MS;
 	CHECK_EQ(solo_carry(solo, 0, 0), 0);
 	CHECK_EQ(flight_top(&solo->s->sender.flight), 0);
 	CHECK_EQ(solo->s->sender.flight.count, 0);
+	CHECK_EQ(solo->path[0].health.sent_at, sent_at);
 	solo_free(solo);
 }
 
@@ -437,6 +440,232 @@ static void no_tail_for_no_bytes(void)
 	solo_free(solo);
 }
 
+/* The rest of a frame asks for an answer too; a frame that only was planned does not. */
+static void what_has_begun_wants_an_answer(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	const struct health *h = &solo->path[0].health;
+	struct frame_mode mode = { .mode = MODE_BACKUP };
+	uint8_t note[PATH_NOTE_BYTES];
+
+	solo_write(solo, 1000);
+	CHECK_EQ(solo_carry(solo, 0, 100), 100);
+	CHECK_EQ(solo_ack(solo, 0, 0, NULL, 0), 0);
+	CHECK_EQ(health_outstanding(h), 0);
+	CHECK_EQ(solo_carry(solo, 0, 1), 1);
+	CHECK(health_outstanding(h) > 0);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 0, 1000, NULL, 0), 0);
+
+	solo_write(solo, 1000);
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	(void)solo_carry(solo, 0, frame_mode_encode(note, sizeof note, &mode));
+	CHECK_EQ(health_outstanding(h), 0);
+	CHECK_EQ(solo_carry(solo, 0, 1), 1);
+	CHECK(health_outstanding(h) > 0);
+	solo_free(solo);
+}
+
+/* Without data to go with, it waits for its own time, whatever else is written. */
+static void an_acknowledgement_goes_with_data(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct solo_frame frame;
+
+	CHECK_EQ(solo_data(solo, 0, 0, 10, false), 0);
+	CHECK(solo->path[0].ack_due && !acknowledge_due(solo->s, &solo->path[0], solo->now));
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	solo_carry(solo, 0, SIZE_MAX);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_MODE);
+	CHECK(!solo_take(solo, 0, &frame));
+	solo_write(solo, 10);
+	solo_carry(solo, 0, SIZE_MAX);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_ACK);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_DATA);
+	solo_free(solo);
+}
+
+/* Heads are bytes of the carrier too. */
+static void heads_count_in_the_backlog(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+
+	solo_write(solo, 100000);
+	solo->path[0].health.rate_bytes = 0;
+	CHECK_EQ(session_path_backlog(solo->s, &solo->path[0]), 4 * FRAME_CHUNK_MIN);
+	CHECK_EQ(solo_carry(solo, 0, SIZE_MAX), 4 * (FRAME_CHUNK_MIN + FRAME_DATA_HEAD_BYTES));
+	solo_free(solo);
+}
+
+/* The holes that a lost path leaves are many frames; one write takes so many and no more. */
+static void one_write_takes_so_many_frames(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 2);
+	struct solo_frame frame;
+	unsigned frames = 0;
+	bool fin = false;
+
+	for (unsigned i = 0; i < 24; i++) {
+		solo_write(solo, 100);
+		CHECK(solo_carry(solo, i % 2, SIZE_MAX) > 0);
+	}
+	session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
+	while (solo_take(solo, 0, &frame))
+		;
+	solo_carry(solo, 0, SIZE_MAX);
+	while (solo_take_type(solo, 0, FRAME_DATA, &frame))
+		frames++;
+	CHECK_EQ(frames, PATH_FRAMES_MAX);
+	solo->out[0].parsed = 0;
+	solo_carry_all(solo);
+	CHECK_EQ(covered(solo, 1, &fin), 2400);
+	solo_free(solo);
+}
+
+/* A path that works from the far end writes what nobody wrote before, and leaves the rest as new. */
+static void what_goes_first_is_no_copy(void)
+{
+	struct solo *solo = solo_with_paths(MODE_CONVERGE, 2);
+
+	solo_write(solo, 4 * FRAME_CHUNK_MIN);
+	CHECK(solo_carry(solo, 1, FRAME_CHUNK_MIN) > 0);
+	CHECK(flight_top(&solo->s->sender.flight) > FRAME_CHUNK_MIN);
+	CHECK_EQ(flight_carriers(&solo->s->sender.flight, 0, 1), 0);
+	CHECK(solo_carry(solo, 0, FRAME_CHUNK_MIN) > 0);
+	CHECK_EQ(solo->s->sender.duplicate_bytes, 0);
+	solo_free(solo);
+}
+
+#define SMALL_LOANS 60u
+#define SMALL_BYTES 10u
+
+/* One write with place for so many pieces. */
+static void carry_in_pieces(struct solo *solo, unsigned max, size_t most)
+{
+	static const char untouched;
+	struct iovec iov[64];
+	size_t moved = 0;
+	unsigned used;
+
+	for (unsigned i = 0; i < 64; i++)
+		iov[i].iov_base = (void *)&untouched;
+	used = session_plan(solo->s, &solo->path[0], iov, max, solo->now);
+	CHECK(used <= max);
+	for (unsigned i = max; i < 64; i++)
+		CHECK(iov[i].iov_base == &untouched);
+	for (unsigned i = 0; i < used && moved < most; i++) {
+		size_t count = iov[i].iov_len < most - moved ? iov[i].iov_len : most - moved;
+
+		memcpy(solo->out[0].bytes + solo->out[0].length, iov[i].iov_base, count);
+		solo->out[0].length += count;
+		moved += count;
+	}
+	session_wrote(solo->s, &solo->path[0], moved, solo->now);
+}
+
+/* Half a frame, control frames and whole frames share the place there is, however scattered the bytes are. */
+static void no_more_pieces_than_there_is_place_for(void)
+{
+	static const size_t mosts[] = { 7, 33, 129, 9000, SIZE_MAX };
+	static uint8_t lent[SMALL_LOANS * SMALL_BYTES];
+
+	for (unsigned i = 0; i < sizeof lent; i++)
+		lent[i] = solo_byte(FRAME_CHUNK_MIN + i);
+	for (unsigned max = 8; max < 14; max++) {
+		for (unsigned k = 0; k < 5; k++) {
+			struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+			bool fin = false;
+
+			solo_write(solo, FRAME_CHUNK_MIN);
+			for (unsigned i = 0; i < SMALL_LOANS; i++)
+				CHECK_EQ(session_borrow(solo->s, NULL, 0, lent + i * SMALL_BYTES,
+							SMALL_BYTES, solo->now), 0);
+			for (unsigned turns = 0; session_next_writer(solo->s, solo->now) != NULL; turns++) {
+				if (turns % 3 == 2)
+					session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+				carry_in_pieces(solo, max, mosts[k]);
+				CHECK(turns < 5000);
+			}
+			CHECK_EQ(covered(solo, 1, &fin), FRAME_CHUNK_MIN + sizeof lent);
+			CHECK_EQ(solo_ack(solo, 0, FRAME_CHUNK_MIN + sizeof lent, NULL, 0), 0);
+			CHECK_EQ(session_loans_returned(solo->s), SMALL_LOANS);
+			solo_free(solo);
+		}
+	}
+}
+
+/* Whoever finishes the carrier with the last bytes must know them, however many plans it takes. */
+static void the_last_plan_is_known(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct path *p = &solo->path[0];
+	struct iovec iov[32];
+
+	solo_write(solo, 100);
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	CHECK(session_plan(solo->s, p, iov, 32, solo->now) > 0);
+	CHECK(!session_path_last(p));
+	session_wrote(solo->s, p, 0, solo->now);
+	CHECK_EQ(solo_carry(solo, 0, 3), 3);
+	session_reset(solo->s, REASON_ABORTED, solo->now);
+	CHECK(session_plan(solo->s, p, iov, 32, solo->now) > 0);
+	CHECK(!session_path_last(p));
+	session_wrote(solo->s, p, 0, solo->now);
+	CHECK(solo_carry(solo, 0, SIZE_MAX) > 0);
+	for (unsigned left = 2; left > 0; left--) {
+		CHECK(session_plan(solo->s, p, iov, 32, solo->now) > 0);
+		CHECK(session_path_last(p));
+		session_wrote(solo->s, p, 0, solo->now);
+		CHECK(!session_path_done(solo->s, p));
+		CHECK(solo_carry(solo, 0, left == 2 ? 1 : SIZE_MAX) > 0);
+	}
+	CHECK(session_path_done(solo->s, p));
+	CHECK_EQ(session_plan(solo->s, p, iov, 32, solo->now), 0);
+	CHECK(!session_path_last(p));
+	session_wrote(solo->s, p, 0, solo->now);
+	solo_free(solo);
+}
+
+/* A reset session has no data for a path that comes then. */
+static void no_data_after_a_reset(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct solo_frame frame;
+
+	solo_write(solo, 100);
+	session_reset(solo->s, REASON_ABORTED, solo->now);
+	solo_path(solo, 1, 10 * NS_PER_MS, false);
+	solo->path[1].ping_due = true;
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+	CHECK(solo_take(solo, 1, &frame) && frame.header.type == FRAME_PING);
+	check_all_taken(solo, 1);
+	solo_free(solo);
+}
+
+/* What comes up between a plan and its writing goes with the next. */
+static void what_is_queued_during_a_write_follows(void)
+{
+	struct solo *solo = solo_with_paths(MODE_STRIPE, 1);
+	struct path *p = &solo->path[0];
+	struct frame_pong pong = { .token = 7 };
+	uint8_t note[PATH_NOTE_BYTES];
+	struct solo_frame frame;
+	struct iovec iov[32];
+	size_t length = frame_pong_encode(note, sizeof note, &pong);
+
+	path_queue_note(p, note, length);
+	CHECK_EQ(session_plan(solo->s, p, iov, 32, solo->now), 1);
+	CHECK_EQ(iov[0].iov_len, length);
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	session_wrote(solo->s, p, length, solo->now);
+	CHECK_EQ(p->out.notes_count, 1);
+	solo_carry_all(solo);
+	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_MODE);
+	CHECK_EQ(frame.payload[0], MODE_BACKUP);
+	check_all_taken(solo, 0);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(partial_writes_at_every_count);
@@ -456,5 +685,14 @@ int main(void)
 	RUN(the_nearest_writes_first);
 	RUN(one_write_fills_the_backlog);
 	RUN(no_tail_for_no_bytes);
+	RUN(what_has_begun_wants_an_answer);
+	RUN(an_acknowledgement_goes_with_data);
+	RUN(heads_count_in_the_backlog);
+	RUN(one_write_takes_so_many_frames);
+	RUN(what_goes_first_is_no_copy);
+	RUN(no_more_pieces_than_there_is_place_for);
+	RUN(the_last_plan_is_known);
+	RUN(no_data_after_a_reset);
+	RUN(what_is_queued_during_a_write_follows);
 	return 0;
 }

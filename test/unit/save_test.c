@@ -58,6 +58,9 @@ static struct solo *busy(void)
 	session_receive_consume(solo->s, 65600, solo->now);
 	session_set_mode(solo->s, MODE_STRIPE, solo->now);
 	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	CHECK_EQ(solo->s->duplicate_received, 100);
+	solo->s->peer_consumed = 99;
 	solo->now += 3 * NS_PER_MS;
 	return solo;
 }
@@ -468,6 +471,73 @@ static void blocks_are_counted_once(void)
 	solo_free(solo);
 }
 
+/* A wish that waits behind other notes is kept, and so is that the program reads no more. */
+static void wishes_are_kept(void)
+{
+	struct session_config config = saved_config();
+	struct frame_pong pong = { .token = 1 };
+	uint8_t note[PATH_NOTE_BYTES];
+	struct solo *solo = solo_new(&config, 100000);
+
+	solo_path(solo, 0, NS_PER_MS, true);
+	path_queue_note(&solo->path[0], note, frame_pong_encode(note, sizeof note, &pong));
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	session_receive_discard(solo->s, solo->now);
+	restart(solo, 0);
+	CHECK(solo->s->mode_wished);
+	CHECK_EQ(solo->s->mode_wish, MODE_BACKUP);
+	solo_path(solo, 0, NS_PER_MS, true);
+	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
+	CHECK_EQ(session_readable(solo->s), 0);
+	CHECK_EQ(solo->s->receive.consumed, 100);
+	solo_free(solo);
+}
+
+/* Holes that nobody sent, below what a path sent from the far end, and above it what was only planned. */
+static void what_was_never_sent_is_not_sent(void)
+{
+	struct session_config config = saved_config();
+	struct solo *solo;
+	struct iovec iov[32];
+	uint64_t sent;
+
+	config.mode = MODE_CONVERGE;
+	solo = solo_new(&config, 100000);
+	solo_path(solo, 0, 10 * NS_PER_MS, true);
+	solo_path(solo, 1, 10 * NS_PER_MS, true);
+	solo_write(solo, 40000);
+	CHECK(solo_carry(solo, 1, 8000) > 0);
+	sent = flight_bytes(&solo->s->sender.flight, 0, UINT64_MAX, FLIGHT_SENT);
+	CHECK(sent > 0 && flight_carriers(&solo->s->sender.flight, 0, 1) == 0);
+	solo_write(solo, 1000);
+	CHECK(session_plan(solo->s, &solo->path[1], iov, 32, solo->now) > 0);
+	restart(solo, 0);
+	CHECK_EQ(flight_bytes(&solo->s->sender.flight, 0, UINT64_MAX, FLIGHT_SENT), sent);
+	CHECK_EQ(flight_top(&solo->s->sender.flight), 40000);
+	solo_free(solo);
+}
+
+/* Windows as large as they may be, and one that is full to the last byte. */
+static void windows_at_their_limits(void)
+{
+	struct session_config config = saved_config();
+	struct solo *solo;
+
+	config.send_limit_bytes = config.receive_limit_bytes = SAVE_WINDOW_MAX;
+	solo = solo_new(&config, 100000);
+	restart(solo, 0);
+	CHECK_EQ(session_room(solo->s), SAVE_WINDOW_MAX);
+	solo_free(solo);
+
+	config.receive_limit_bytes = 1000;
+	solo = solo_new(&config, 100000);
+	solo_path(solo, 0, NS_PER_MS, true);
+	CHECK_EQ(solo_data(solo, 0, 0, 1000, false), 0);
+	restart(solo, 0);
+	CHECK_EQ(session_readable(solo->s), 1000);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(no_member_is_new);
@@ -482,5 +552,8 @@ int main(void)
 	RUN(held_bytes_are_not_saved);
 	RUN(wants_its_room);
 	RUN(done_is_done);
+	RUN(wishes_are_kept);
+	RUN(what_was_never_sent_is_not_sent);
+	RUN(windows_at_their_limits);
 	return 0;
 }

@@ -276,6 +276,26 @@ static void no_deadline_in_other_modes(void)
 	given_end();
 }
 
+/* A carrier that may stand still is asked, before anything is overdue, whether it does. */
+static void a_carrier_is_asked_in_time(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = -1 };
+	time_ns look_at;
+
+	begin_stretches(2, 1, 0);
+	session_path_report(solo->s, &solo->path[1], &report, solo->now);
+	health_sent(&solo->path[1].health, STRETCH, true, solo->now);
+	CHECK_EQ(flight_mark(&sender->flight, 0, STRETCH, FLIGHT_BIT(1) | FLIGHT_SENT), 0);
+	scheduler_date(sender, solo->now);
+	CHECK_EQ(sender->converge.dated, 1);
+	sender->converge.at[0].due_at = solo->now + NS_PER_S;
+	look_at = health_look_at(&solo->path[1].health, 5 * NS_PER_MS);
+	CHECK(look_at > solo->now && look_at < solo->now + NS_PER_S);
+	CHECK_EQ(scheduler_deadline(sender, solo->now), look_at);
+	CHECK_EQ(scheduler_deadline(sender, look_at), solo->now + NS_PER_S);
+	given_end();
+}
+
 int main(void)
 {
 	RUN(converge_meets_from_two_ends_and_goes_on);
@@ -289,5 +309,6 @@ int main(void)
 	RUN(what_a_stopped_carrier_holds_is_copied_at_once);
 	RUN(only_what_the_stopped_one_alone_carries);
 	RUN(no_deadline_in_other_modes);
+	RUN(a_carrier_is_asked_in_time);
 	return 0;
 }

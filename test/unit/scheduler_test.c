@@ -258,6 +258,12 @@ static void credit_opens_no_new_ranges(void)
 	/* Behind what the peer holds no new range opens. */
 	given_check(1, 25000, 50000);
 	given_end();
+
+	/* Who comes down from the far end begins at the low end too. */
+	given_begin(MODE_CONVERGE, 2, 100000);
+	sender->peer_credit = 0;
+	given_check(1, 0, 25000);
+	given_end();
 }
 
 /* However the paths work, ranges that could come to be stay within the credit. */
@@ -376,7 +382,12 @@ static void planned_frames_count(void)
 	solo->path[1].out.frames[0].start = 0;
 	solo->path[1].out.frames[0].end = 100000;
 	CHECK(!given_next(1));
+	/* By their length, not by where they lie; and what the last write carried does not count. */
+	solo->path[1].out.frames[0].start = 99000;
+	CHECK(given_next(1));
+	solo->path[1].out.frames[0].start = 0;
 	solo->path[1].out.frames_count = 0;
+	CHECK(given_next(1));
 	given_end();
 }
 
@@ -427,6 +438,86 @@ static void a_full_map(void)
 	given_end();
 }
 
+/* Whoever is suspect with the rest, what a closing path carried goes again. */
+static void what_a_closing_path_carried_goes_again(void)
+{
+	given_begin(MODE_STRIPE, 2, 20000);
+	given_carry(0);
+	path_queue_close(&solo->path[0], REASON_GOING_AWAY, 0);
+	given_suspect(1);
+	given_check(1, 0, 20000);
+	given_end();
+}
+
+/* The better path that is suspect has nothing new, not a byte. */
+static void backup_gives_a_suspect_nothing(void)
+{
+	given_begin(MODE_BACKUP, 2, 1000);
+	given_suspect(0);
+	given_check(1, 0, 1000);
+	CHECK(!given_next(0));
+	/* Both suspect: the better one is the last resort, alone. */
+	given_suspect(1);
+	given_check(0, 0, 1000);
+	CHECK(!given_next(1));
+	given_end();
+}
+
+/* The quicker path counts whichever place it has, and what it carries already does not wait. */
+static void what_waits_is_what_nobody_carries(void)
+{
+	given_begin(MODE_STRIPE, 2, 50000);
+	solo->path[0].health.rtt_min_ns = 200 * NS_PER_MS;
+	CHECK(!given_next(0));
+	CHECK(given_next(1));
+	given_end();
+
+	given_begin(MODE_STRIPE, 2, 3050000);
+	solo->path[1].health.rtt_min_ns = 200 * NS_PER_MS;
+	CHECK(given_next(1));
+	CHECK_EQ(flight_mark(&sender->flight, 50000, 1000000, FLIGHT_BIT(0)), 0);
+	CHECK_EQ(flight_mark(&sender->flight, 1000000, 3050000, FLIGHT_ACKED), 0);
+	CHECK(!given_next(1));
+	given_end();
+}
+
+/* Short of half of the credit, with a run for every path to spare, a path begins where it likes. */
+static void half_of_the_credit(void)
+{
+	for (unsigned runs = 1; runs < 30; runs += 2) {
+		given_begin(MODE_STRIPE, 2, 100000);
+		for (unsigned i = 0; i < runs; i++)
+			CHECK_EQ(flight_mark(&sender->flight, 10 * i, 10 * i + 10,
+					     i % 2 == 0 ? FLIGHT_BIT(0) : FLIGHT_ACKED), 0);
+		CHECK_EQ(flight_runs(&sender->flight), runs);
+		sender->peer_credit = 2 * (runs + PATHS_MAX);
+		CHECK(!given_next(1));
+		sender->peer_credit++;
+		CHECK(given_next(1));
+		given_end();
+	}
+}
+
+/* A copy of the lowest bytes opens no range; one byte of another's between its own and the next does. */
+static void what_opens_no_range(void)
+{
+	given_begin(MODE_DUPLICATE, 2, 20000);
+	sender->peer_credit = 0;
+	given_carry(0);
+	given_check(1, 0, 20000);
+	given_end();
+
+	given_begin(MODE_STRIPE, 2, 20000);
+	sender->peer_credit = 0;
+	CHECK_EQ(flight_mark(&sender->flight, 0, 1000, FLIGHT_BIT(0)), 0);
+	CHECK_EQ(flight_mark(&sender->flight, 1000, 2000, FLIGHT_BIT(1)), 0);
+	given_check(1, 2000, 20000);
+	CHECK_EQ(flight_mark(&sender->flight, 2000, 2001, FLIGHT_BIT(0)), 0);
+	CHECK(!given_next(1));
+	given_check(0, 2001, 20000);
+	given_end();
+}
+
 int main(void)
 {
 	RUN(stripe_gives_each_byte_once);
@@ -452,5 +543,10 @@ int main(void)
 	RUN(planned_frames_count);
 	RUN(the_last_resort_is_bounded);
 	RUN(a_full_map);
+	RUN(what_a_closing_path_carried_goes_again);
+	RUN(backup_gives_a_suspect_nothing);
+	RUN(what_waits_is_what_nobody_carries);
+	RUN(half_of_the_credit);
+	RUN(what_opens_no_range);
 	return 0;
 }

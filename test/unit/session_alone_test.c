@@ -411,6 +411,84 @@ static void old_news_is_no_sign_of_life(void)
 	solo_free(solo);
 }
 
+/* The first bytes of a session end no wait: nothing was missing. */
+static void no_gap_before_the_first_bytes(void)
+{
+	struct session_figures figures;
+
+	begin(MODE_STRIPE, 1);
+	CHECK_EQ(solo_data(solo, 0, 0, 10, false), 0);
+	session_figures(s, &figures);
+	CHECK_EQ(figures.received, 10);
+	CHECK_EQ(figures.longest_gap_ns, 0);
+	solo_free(solo);
+}
+
+/* The end is told on all paths. */
+static void a_finished_session_closes_every_path(void)
+{
+	struct solo_frame frame;
+
+	begin(MODE_STRIPE, 3);
+	finish();
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(solo_take_type(solo, i, FRAME_CLOSE, &frame));
+		CHECK_EQ(frame.payload[0] << 8 | frame.payload[1], REASON_DONE);
+		CHECK(session_path_done(s, &solo->path[i]));
+	}
+	solo_free(solo);
+}
+
+/* Whoever writes the program's memory: as long as any path does, it is not given back. */
+static void any_plan_keeps_the_loans(void)
+{
+	static const uint8_t lent[100];
+	struct iovec iov[8];
+	size_t length;
+
+	begin(MODE_STRIPE, 2);
+	solo_lend(solo);
+	CHECK_EQ(session_borrow(s, NULL, 0, lent, sizeof lent, solo->now), 0);
+	CHECK(session_plan(s, &solo->path[1], iov, 8, solo->now) > 0);
+	CHECK(session_loan(s, 0, &length) == NULL);
+	session_reset(s, REASON_ABORTED, solo->now);
+	CHECK_EQ(session_loans_returned(s), 0);
+	session_wrote(s, &solo->path[1], 0, solo->now);
+	CHECK_EQ(session_loans_returned(s), 1);
+	solo_free(solo);
+}
+
+/*
+ * The peer wants no more while a frame is half written, and no block is there to keep its rest in: the
+ * session ends once the rest is written.
+ */
+static void an_end_that_half_a_frame_put_off(void)
+{
+	void *block;
+
+	begin(MODE_DUPLICATE, 2);
+	solo_write(solo, 5000);
+	session_send_finish(s, solo->now);
+	CHECK_EQ(solo_data(solo, 1, 0, 10, true), 0);
+	CHECK_EQ(solo_carry(solo, 0, 1016), 1016);
+	session_path_room(s, &solo->path[0], false);
+	solo_carry_all(solo);
+	while ((block = session_reclaim(s)) != NULL) {
+		free(block);
+		solo->blocks--;
+	}
+	s->peer_done = true;
+	session_settle(s, solo->now);
+	CHECK_EQ(session_state(s), SESSION_OPEN);
+	CHECK(session_unacknowledged(s) > 0);
+	session_path_room(s, &solo->path[0], true);
+	solo_carry_all(solo);
+	session_tick(s, solo->now);
+	CHECK_EQ(session_state(s), SESSION_CLOSED);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(an_idle_session_never_ends);
@@ -428,5 +506,9 @@ int main(void)
 	RUN(a_wish_waits_for_a_path);
 	RUN(what_was_written_and_copied);
 	RUN(old_news_is_no_sign_of_life);
+	RUN(no_gap_before_the_first_bytes);
+	RUN(a_finished_session_closes_every_path);
+	RUN(any_plan_keeps_the_loans);
+	RUN(an_end_that_half_a_frame_put_off);
 	return 0;
 }

@@ -364,6 +364,31 @@ static void proved_by_one_byte(void)
 	solo_free(solo);
 }
 
+/* Whatever is left of what was sent before the readmission, suspect or not yet, proves nothing. */
+static void what_was_sent_before_proves_nothing(void)
+{
+	make_suspect();
+	health_sent(&solo->path[0].health, 10, true, solo->now);
+	solo_pass(solo, solo->path[0].health.dwell_ns);
+	solo_prove(solo, 0, 10);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(state_of(0), HEALTH_FRESH);
+	solo_free(solo);
+}
+
+/* Of a path that is new any byte is enough. */
+static void the_first_byte_proves_a_new_path(void)
+{
+	begin(MODE_STRIPE, 1);
+	solo_path(solo, 1, RTT, false);
+	solo->path[1].ping_due = true;
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 1);
+	solo_prove(solo, 1, solo->path[1].health.sent_bytes - 1);
+	CHECK_EQ(state_of(1), HEALTH_ACTIVE);
+	solo_free(solo);
+}
+
 /* A carrier at rest is asked, when the first answer is missed, whether its clock runs. */
 static void when_a_carrier_is_asked(void)
 {
@@ -380,6 +405,71 @@ static void when_a_carrier_is_asked(void)
 	/* Asked too late it is asked soon, and not at once for ever. */
 	CHECK_EQ(session_deadline(solo->s, look_at), look_at + 5 * NS_PER_MS);
 	solo_free(solo);
+}
+
+/* A carrier that carried a moment ago is slow and not silent: a moment is shorter where the path is suspect. */
+static void who_carries_slowly_is_kept(void)
+{
+	struct path *p;
+	time_ns since, due_at;
+
+	make_suspect();
+	p = &solo->path[0];
+	since = p->health.state_at;
+	p->health.carried_at = since + NS_PER_S;
+	CHECK_EQ(session_path_silent_since(solo->s, p, since + 1200 * NS_PER_MS - 1), 0);
+	CHECK_EQ(session_path_silent_since(solo->s, p, since + 1200 * NS_PER_MS), since);
+	solo_free(solo);
+
+	begin(MODE_STRIPE, 1);
+	p = &solo->path[0];
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	due_at = health_due_at(&p->health, solo->s->sender.floor_ns);
+	p->health.carried_at = due_at + NS_PER_S;
+	CHECK_EQ(session_path_silent_since(solo->s, p, due_at + 1500 * NS_PER_MS - 1), 0);
+	CHECK_EQ(session_path_silent_since(solo->s, p, due_at + 1500 * NS_PER_MS), due_at);
+	solo_free(solo);
+}
+
+/* The next look at a path is when its answer is due; of a full one that owes nothing, a tenth of a second on. */
+static void when_silence_is_looked_at(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = -1 };
+
+	begin(MODE_STRIPE, 1);
+	solo_write(solo, 8000);
+	solo_carry_all(solo);
+	CHECK_EQ(session_deadline(solo->s, solo->now),
+		 health_due_at(&solo->path[0].health, solo->s->sender.floor_ns));
+	session_path_room(solo->s, &solo->path[0], false);
+	CHECK_EQ(session_deadline(solo->s, solo->now),
+		 health_due_at(&solo->path[0].health, solo->s->sender.floor_ns));
+	/* A report from before, or of the same instant, may not know of what was sent. */
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	CHECK_EQ(solo->path[0].health.report_at, solo->path[0].health.sent_at);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(session_deadline(solo->s, solo->now), solo->path[0].health.sent_at + 100 * NS_PER_MS);
+	solo_free(solo);
+}
+
+/* Every path has its own time, whichever place it has. */
+static void any_path_wakes(void)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		time_ns ping_at;
+
+		begin(MODE_STRIPE, PATHS_MAX);
+		ping_at = solo->now + 3 * NS_PER_S;
+		for (unsigned k = 0; k < PATHS_MAX; k++)
+			solo->path[k].ping_at = k == i ? ping_at : TIME_NEVER;
+		CHECK_EQ(session_deadline(solo->s, solo->now), ping_at);
+		solo_pass(solo, 3 * NS_PER_S - 1);
+		CHECK(!solo->path[i].ping_due);
+		solo_pass(solo, 1);
+		CHECK(solo->path[i].ping_due);
+		solo_free(solo);
+	}
 }
 
 int main(void)
@@ -399,6 +489,11 @@ int main(void)
 	RUN(when_a_fresh_connection_is_wanted);
 	RUN(who_may_testify);
 	RUN(proved_by_one_byte);
+	RUN(what_was_sent_before_proves_nothing);
+	RUN(the_first_byte_proves_a_new_path);
 	RUN(when_a_carrier_is_asked);
+	RUN(who_carries_slowly_is_kept);
+	RUN(when_silence_is_looked_at);
+	RUN(any_path_wakes);
 	return 0;
 }

@@ -49,11 +49,13 @@ static void an_id_in_use_is_refused_after_a_leap(void)
 	static const uint16_t leaps[] = { 30000, 60000 };
 	struct path path[3];
 
-	begin(MODE_STRIPE, 1);
-	CHECK_EQ(solo->path[0].id, 0);
+	begin(MODE_STRIPE, 2);
 	for (unsigned i = 0; i < 2; i++)
 		CHECK_EQ(add(&path[i], leaps[i]), 0);
-	CHECK_EQ(add(&path[2], 0), -EEXIST);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK_EQ(solo->path[i].id, i);
+		CHECK_EQ(add(&path[2], (uint16_t)i), -EEXIST);
+	}
 	solo->path[0].ack_due = solo->path[0].ack_urgent = true;
 	CHECK(solo_carry(solo, 0, SIZE_MAX) > 0);
 	for (unsigned i = 0; i < 2; i++)
@@ -252,7 +254,9 @@ static void a_new_path_is_probed_once_it_has_lived_a_little(void)
 
 	begin(MODE_STRIPE, 0);
 	solo_path(solo, 0, RTT, false);
+	session_tick(solo->s, solo->now);
 	CHECK(!solo->path[0].ping_due);
+	CHECK_EQ(session_deadline(solo->s, solo->now), solo->now + 20 * NS_PER_MS);
 	solo_write(solo, 1);
 	solo_carry_all(solo);
 	CHECK(!solo_take_type(solo, 0, FRAME_PING, &frame));
@@ -298,6 +302,7 @@ static void a_path_begins(void)
 	CHECK_EQ(path.rank, 5);
 	CHECK(path.roomy);
 	CHECK_EQ(path.received_at, solo->now);
+	CHECK(!path.ack_due);
 	CHECK(session_next_writer(solo->s, solo->now) == NULL);
 	session_remove_path(solo->s, &path, solo->now);
 	CHECK_EQ(session_add_path(solo->s, &path, 79, 5, 0, solo->now), 0);
@@ -361,6 +366,15 @@ static void notes_have_a_limit(void)
 
 	begin(MODE_STRIPE, 1);
 	p = &solo->path[0];
+	path_queue_mode(p, MODE_BACKUP);
+	path_queue_mode(p, MODE_STRIPE);
+	CHECK_EQ(p->out.notes_count, 1);
+	CHECK_EQ(p->out.notes[0].bytes[FRAME_HEADER_BYTES], MODE_STRIPE);
+	solo_carry_all(solo);
+	/* One that was told leaves nothing to replace. */
+	path_queue_mode(p, MODE_BACKUP);
+	CHECK_EQ(p->out.notes_count, 1);
+	solo_carry_all(solo);
 	path_queue_note(p, note, length);
 	path_queue_mode(p, MODE_BACKUP);
 	path_queue_note(p, note, length);
@@ -379,6 +393,185 @@ static void notes_have_a_limit(void)
 	CHECK_EQ(p->out.notes[3].bytes[FRAME_HEADER_BYTES + 3], 7);
 	path_queue_mode(p, MODE_STRIPE);
 	CHECK_EQ(p->out.notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
+	solo_free(solo);
+}
+
+/* Two ids alone, the first of a session among them: either is remembered. */
+static void the_first_ids_are_remembered(void)
+{
+	struct path path;
+
+	begin(MODE_STRIPE, 0);
+	for (uint16_t id = 5; id < 7; id++) {
+		CHECK_EQ(add(&path, id), 0);
+		session_remove_path(solo->s, &path, solo->now);
+	}
+	CHECK_EQ(add(&path, 5), -EEXIST);
+	solo_free(solo);
+}
+
+/* The ACKs of what came may have been lost with a path: all that are left say it, at once. */
+static void who_is_left_tells_what_has_come(void)
+{
+	struct solo_frame frame;
+
+	begin(MODE_STRIPE, 3);
+	CHECK_EQ(solo_data(solo, 1, 0, 10, false), 0);
+	session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
+	for (unsigned i = 0; i < 3; i += 2) {
+		while (solo_take(solo, i, &frame))
+			;
+		CHECK_EQ(solo->path[i].ack_bytes, 0);
+	}
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 3; i += 2)
+		CHECK(solo_take(solo, i, &frame) && frame.header.type == FRAME_ACK);
+	solo_free(solo);
+}
+
+/* Of the first byte, of one that leaves a gap, of the end alone. */
+static void whatever_has_come_is_told(void)
+{
+	static const struct { uint64_t offset; uint32_t length; bool fin; } come[] = {
+		{ 0, 1, false }, { 5, 1, false }, { 0, 0, true },
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		begin(MODE_STRIPE, 1);
+		CHECK_EQ(solo_data(solo, 0, come[i].offset, come[i].length, come[i].fin), 0);
+		solo_path(solo, 1, RTT, false);
+		CHECK(solo->path[1].ack_due);
+		CHECK_EQ(solo->path[1].ack_bytes, 0);
+		solo_free(solo);
+	}
+}
+
+/* Joined, or heard of, and then lost: the peer was there until then, however long another path is silent. */
+static void a_sign_of_life_begins_patience_anew(void)
+{
+	for (unsigned proved = 0; proved < 2; proved++) {
+		time_ns heard_at;
+
+		begin(MODE_STRIPE, 1);
+		solo_write(solo, 8000);
+		solo_carry_all(solo);
+		solo->now += 200 * NS_PER_S;
+		solo_path(solo, 1, RTT, false);
+		if (proved) {
+			solo->path[1].ping_due = true;
+			CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+			solo->now += 50 * NS_PER_S;
+			solo_prove(solo, 1, 0);
+		}
+		heard_at = solo->now;
+		session_path_lost(solo->s, &solo->path[1], REASON_PATH_RESET, false, solo->now);
+		solo->now = heard_at + solo->s->config.resume_timeout_ns - 1;
+		session_tick(solo->s, solo->now);
+		CHECK_EQ(session_state(solo->s), SESSION_OPEN);
+		solo_pass(solo, 1);
+		CHECK_EQ(session_state(solo->s), SESSION_RESET);
+		solo_free(solo);
+	}
+}
+
+/* As long as any path is there it is no outage; one that is taken out was not ended by the peer. */
+static void an_outage_is_of_all_paths(void)
+{
+	begin(MODE_STRIPE, 2);
+	solo->s->config.dialler = false;
+	session_path_lost(solo->s, &solo->path[1], REASON_PATH_LOST, true, solo->now);
+	CHECK_EQ(solo->s->pathless_at, TIME_NEVER);
+	session_remove_path(solo->s, &solo->path[0], solo->now);
+	free(solo->out[0].bytes);
+	solo->out[0].bytes = NULL;
+	CHECK_EQ(session_deadline(solo->s, solo->now), solo->now + solo->s->config.resume_timeout_ns);
+	solo_free(solo);
+}
+
+/* A path that comes in the place of a lost one has carried nothing of what that had. */
+static void a_path_in_the_place_of_another_sends_anew(void)
+{
+	struct solo_frame frame;
+	uint64_t start, end;
+
+	begin(MODE_DUPLICATE, 2);
+	solo_write(solo, 5000);
+	solo_carry_all(solo);
+	session_remove_path(solo->s, &solo->path[0], solo->now);
+	solo_path(solo, 0, RTT, false);
+	solo_carry_all(solo);
+	CHECK(solo_take_type(solo, 0, FRAME_DATA, &frame));
+	solo_data_range(&frame, &start, &end);
+	CHECK_EQ(start, 0);
+	CHECK_EQ(end, 5000);
+	solo_free(solo);
+}
+
+/* A wish that waits behind other notes is told on the next path, one that was told is not told again. */
+static void only_a_wish_that_was_not_told_is_told_again(void)
+{
+	for (unsigned told = 0; told < 2; told++) {
+		uint8_t note[PATH_NOTE_BYTES];
+		struct frame_pong pong = { .token = 1 };
+		struct solo_frame frame;
+
+		begin(MODE_STRIPE, 1);
+		if (!told)
+			path_queue_note(&solo->path[0], note, frame_pong_encode(note, sizeof note, &pong));
+		session_ask_mode(solo->s, MODE_DUPLICATE, solo->now);
+		if (told)
+			solo_carry_all(solo);
+		session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
+		solo_path(solo, 1, RTT, false);
+		solo_carry_all(solo);
+		CHECK_EQ(solo_take_type(solo, 1, FRAME_MODE, &frame), !told);
+		solo_free(solo);
+	}
+}
+
+/* The rest of a half written frame goes with its path; solo_free misses the block otherwise. */
+static void a_tail_goes_with_its_path(void)
+{
+	begin(MODE_DUPLICATE, 2);
+	solo_write(solo, 5000);
+	CHECK_EQ(solo_carry(solo, 0, 1000), 1000);
+	session_path_room(solo->s, &solo->path[0], false);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 1, 5000, NULL, 0), 0);
+	CHECK(solo->path[0].out.tail != NULL);
+	session_remove_path(solo->s, &solo->path[0], solo->now);
+	CHECK(solo->path[0].out.tail == NULL);
+	free(solo->out[0].bytes);
+	solo->out[0].bytes = NULL;
+	solo_free(solo);
+}
+
+/* What was sent when the carrier took no more tells its rate; that there is room again tells nothing. */
+static void a_full_carrier_is_noted(void)
+{
+	begin(MODE_STRIPE, 1);
+	session_path_room(solo->s, &solo->path[0], true);
+	CHECK_EQ(solo->path[0].health.full_bytes, 0);
+	session_path_room(solo->s, &solo->path[0], false);
+	CHECK(solo->path[0].health.full_bytes > 0);
+	CHECK_EQ(solo->path[0].health.full_bytes, solo->path[0].health.sent_bytes);
+	solo_free(solo);
+}
+
+/* Whether the peer closed this carrier, and only then why. */
+static void what_the_peer_closed(void)
+{
+	struct frame_close close = { .reason = REASON_GOING_AWAY };
+	enum reason reason = REASON_ABORTED;
+	uint8_t note[PATH_NOTE_BYTES];
+	size_t length = frame_close_encode(note, sizeof note, &close);
+
+	begin(MODE_STRIPE, 2);
+	CHECK(!session_path_closed_by_peer(&solo->path[1], &reason));
+	CHECK_EQ(reason, REASON_ABORTED);
+	CHECK_EQ(solo_feed(solo, 1, note, length), 0);
+	CHECK(session_path_closed_by_peer(&solo->path[1], &reason));
+	CHECK_EQ(reason, REASON_GOING_AWAY);
 	solo_free(solo);
 }
 
@@ -402,5 +595,15 @@ int main(void)
 	RUN(reasons);
 	RUN(without_any_path);
 	RUN(notes_have_a_limit);
+	RUN(the_first_ids_are_remembered);
+	RUN(who_is_left_tells_what_has_come);
+	RUN(whatever_has_come_is_told);
+	RUN(a_sign_of_life_begins_patience_anew);
+	RUN(an_outage_is_of_all_paths);
+	RUN(a_path_in_the_place_of_another_sends_anew);
+	RUN(only_a_wish_that_was_not_told_is_told_again);
+	RUN(a_tail_goes_with_its_path);
+	RUN(a_full_carrier_is_noted);
+	RUN(what_the_peer_closed);
 	return 0;
 }
