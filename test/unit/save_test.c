@@ -536,6 +536,17 @@ static void windows_at_their_limits(void)
 	restart(solo, 0);
 	CHECK_EQ(session_readable(solo->s), 1000);
 	solo_free(solo);
+
+	/* The end rides on the last byte that the peer takes. */
+	solo = solo_new(&config, 1000);
+	solo_path(solo, 0, NS_PER_MS, true);
+	solo_write(solo, 1000);
+	session_send_finish(solo->s, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(flight_top(&solo->s->sender.flight), 1001);
+	restart(solo, 0);
+	CHECK_EQ(flight_top(&solo->s->sender.flight), 1001);
+	solo_free(solo);
 }
 
 int main(void)

@@ -91,6 +91,8 @@ static void readmission_when_nothing_is_owed(void)
 	deadline = session_deadline(solo->s, solo->now);
 	CHECK(deadline > solo->now);
 	CHECK(deadline <= solo->now + solo->path[0].health.dwell_ns);
+	session_tick(solo->s, solo->now);
+	CHECK_EQ(state_of(0), HEALTH_SUSPECT);
 	solo->now = deadline;
 	session_tick(solo->s, solo->now);
 	solo->now = solo->path[0].health.state_at + solo->path[0].health.dwell_ns;
