@@ -411,6 +411,16 @@ static void old_news_is_no_sign_of_life(void)
 	solo_free(solo);
 }
 
+/* The last byte that waits goes too. */
+static void a_byte_is_dropped_as_well(void)
+{
+	begin(MODE_STRIPE, 1);
+	CHECK_EQ(solo_data(solo, 0, 0, 1, false), 0);
+	session_receive_discard(s, solo->now);
+	CHECK_EQ(session_readable(s), 0);
+	solo_free(solo);
+}
+
 /* The first bytes of a session end no wait: nothing was missing. */
 static void no_gap_before_the_first_bytes(void)
 {
@@ -435,6 +445,7 @@ static void a_finished_session_closes_every_path(void)
 	for (unsigned i = 0; i < 3; i++) {
 		CHECK(solo_take_type(solo, i, FRAME_CLOSE, &frame));
 		CHECK_EQ(frame.payload[0] << 8 | frame.payload[1], REASON_DONE);
+		CHECK_EQ(frame.payload[2] | frame.payload[3], 0);
 		CHECK(session_path_done(s, &solo->path[i]));
 	}
 	solo_free(solo);
@@ -506,6 +517,7 @@ int main(void)
 	RUN(a_wish_waits_for_a_path);
 	RUN(what_was_written_and_copied);
 	RUN(old_news_is_no_sign_of_life);
+	RUN(a_byte_is_dropped_as_well);
 	RUN(no_gap_before_the_first_bytes);
 	RUN(a_finished_session_closes_every_path);
 	RUN(any_plan_keeps_the_loans);
