@@ -158,8 +158,17 @@ static bool bell_is_ours(const struct drive *d)
 	return fstat(d->bell_twin, &status) == 0 ? (status.st_mode & S_IFMT) == 0 : errno != EBADF;
 }
 
-/* Somebody closed what it does not know. None of the numbers is to be trusted then, nor closed. */
-static void forget_twins(struct endpoint *ep)
+static void leave_bell(struct drive *d)
+{
+	if (bell_is_ours(d))
+		twin_close_bell(d->bell_twin);
+	else
+		twin_unlist(d->bell_twin);
+	d->bell_twin = -1;
+}
+
+/* There is no waiting on them: this session's are done with. */
+static void refuse_twins(struct endpoint *ep)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct link *l = ep->links[i];
@@ -169,11 +178,18 @@ static void forget_twins(struct endpoint *ep)
 		leave_twin(l);
 		l->twin_refused = true;
 	}
-	twin_unlist(ep->drive.bell_twin);
-	ep->drive.bell_twin = -1;
+	leave_bell(&ep->drive);
 	ep->drive.astray = false;
 	close_left(&ep->drive);
 	drive_stop(ep);
+}
+
+/* Somebody closed what it does not know. None of the numbers is to be trusted then, nor closed. */
+static void forget_twins(struct endpoint *ep)
+{
+	twin_unlist(ep->drive.bell_twin);
+	ep->drive.bell_twin = -1;
+	refuse_twins(ep);
 }
 
 static void check_twins(struct endpoint *ep)
@@ -238,11 +254,7 @@ void drive_end(struct endpoint *ep)
 		if (ep->links[i])
 			drive_lost(ep->links[i]);
 	close_left(d);
-	if (bell_is_ours(d))
-		twin_close_bell(d->bell_twin);
-	else
-		twin_unlist(d->bell_twin);
-	d->bell_twin = -1;
+	leave_bell(d);
 	drive_stop(ep);
 }
 
@@ -414,6 +426,7 @@ static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 	pthread_mutex_unlock(&ep->lock);
 	int count = spins ? spin_on(p, spin) : ppoll(p->fds, p->count + 1, timed ? &time : NULL, NULL);
 	bool refused = count < 0 && errno != EINTR;     /* it may have as many descriptors as the limit says */
+	bool strange = false;
 	pthread_mutex_lock(&ep->lock);
 	d->now = clock_now();
 	d->polling = false;
@@ -421,10 +434,12 @@ static void poll_twins(struct endpoint *ep, struct polled *p, time_ns until)
 	for (unsigned i = 0; i <= p->count; i++) {
 		if (count <= 0)
 			p->fds[i].revents = 0;
-		refused |= (p->fds[i].revents & POLLNVAL) != 0;
+		strange |= (p->fds[i].revents & POLLNVAL) != 0;
 	}
-	if (refused)
+	if (strange)
 		forget_twins(ep);
+	else if (refused)
+		refuse_twins(ep);
 	else if (d->now - d->checked_at >= CHECK_NS)
 		check_twins(ep);
 	if ((p->fds[p->count].revents & POLLIN) && bell_is_ours(d))

@@ -60,6 +60,7 @@ static bool is_listed(int fd)
 	return false;
 }
 
+/* The table goes with its last: who has no session holds nothing. */
 static void unlist(int fd)
 {
 	for (size_t i = 0; i < listed_count; i++) {
@@ -67,6 +68,11 @@ static void unlist(int fd)
 			listed[i] = listed[--listed_count];
 			break;
 		}
+	}
+	if (listed_count == 0) {
+		free(listed);
+		listed = NULL;
+		listed_capacity = 0;
 	}
 }
 
