@@ -490,6 +490,16 @@ static int changed(const struct sample *sample, size_t at, unsigned bytes, uint6
 	return decode_exact(sample->type, out + FRAME_HEADER_BYTES, length - 8, &frame);
 }
 
+/* Not only of neighbours, nor only of the first. */
+static void a_path_is_named_once(void)
+{
+	struct sample full = { FRAME_ACK, { .ack = full_ack() } };
+
+	CHECK_EQ(changed(&full, 24 + 2 * 16, 2, 100), 0);
+	CHECK_EQ(changed(&full, 24 + 2 * 16, 2, 0), -EPROTO);
+	CHECK_EQ(changed(&full, 24 + 2 * 16, 2, 7), -EPROTO);
+}
+
 static void values_out_of_bounds(void)
 {
 	struct sample list[SAMPLES_MAX], *hello = &list[0], *join = &list[1], *accept = &list[3];
@@ -536,6 +546,7 @@ int main(void)
 	RUN(unknown_types);
 	RUN(data_frames);
 	RUN(ack_ranges);
+	RUN(a_path_is_named_once);
 	RUN(values_out_of_bounds);
 	return 0;
 }

@@ -212,20 +212,22 @@ static void tables_have_limits(void)
 static void at_the_end_of_the_offsets(void)
 {
 	static const struct {
-		uint64_t end, announced;
+		uint64_t end, announced, flags;
 		bool right;
 	} ends[] = {
-		{ STREAM_OFFSET_MAX - 1, STREAM_OFFSET_MAX, true },
-		{ STREAM_OFFSET_MAX, STREAM_OFFSET_MAX, false },
-		{ STREAM_OFFSET_MAX - 1, STREAM_OFFSET_MAX + 1, false },
+		{ STREAM_OFFSET_MAX - 1, STREAM_OFFSET_MAX, IMAGE_SEND_FINISHED, true },
+		{ STREAM_OFFSET_MAX, STREAM_OFFSET_MAX, IMAGE_SEND_FINISHED, false },
+		{ STREAM_OFFSET_MAX, STREAM_OFFSET_MAX, 0, true },
+		{ STREAM_OFFSET_MAX - 1, STREAM_OFFSET_MAX + 1, IMAGE_SEND_FINISHED, false },
 	};
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < sizeof ends / sizeof ends[0]; i++) {
 		struct saved image = with_tables(0, 0, 0);
 		struct session_saved saved;
 
 		image.length = 272 + SHA256_BYTES;
 		put_number(&image, 24, 8, image.length);
+		put_number(&image, NARROW(0), 4, ends[i].flags);
 		put_number(&image, WIDE(12), 8, STREAM_OFFSET_MAX);
 		put_number(&image, WIDE(15), 8, ends[i].announced);
 		put_number(&image, WIDE(18), 8, ends[i].end);

@@ -514,6 +514,31 @@ static void what_was_never_sent_is_not_sent(void)
 	restart(solo, 0);
 	CHECK_EQ(flight_bytes(&solo->s->sender.flight, 0, UINT64_MAX, FLIGHT_SENT), sent);
 	CHECK_EQ(flight_top(&solo->s->sender.flight), 40000);
+	/* Nor by a path that takes the place of one of before. */
+	CHECK_EQ(flight_bytes(&solo->s->sender.flight, 0, UINT64_MAX, ~(FLIGHT_SENT | FLIGHT_ACKED)), 0);
+	solo_free(solo);
+}
+
+/* One that waits on the second path, and on no other. */
+static void a_wish_on_any_path(void)
+{
+	struct session_config config = saved_config();
+	struct solo *solo = solo_new(&config, 100000);
+
+	solo_path(solo, 0, NS_PER_MS, true);
+	solo_path(solo, 1, NS_PER_MS, true);
+	session_path_lost(solo->s, &solo->path[0], REASON_PATH_LOST, false, solo->now);
+	session_remove_path(solo->s, &solo->path[0], solo->now);
+	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
+	CHECK(!solo->s->mode_wished);
+	restart(solo, 1);
+	CHECK(solo->s->mode_wished);
+	/* And one that has been told is none. */
+	solo_path(solo, 0, NS_PER_MS, true);
+	solo_carry_all(solo);
+	CHECK(!solo->s->mode_wished);
+	restart(solo, 2);
+	CHECK(!solo->s->mode_wished);
 	solo_free(solo);
 }
 
@@ -564,6 +589,7 @@ int main(void)
 	RUN(wants_its_room);
 	RUN(done_is_done);
 	RUN(wishes_are_kept);
+	RUN(a_wish_on_any_path);
 	RUN(what_was_never_sent_is_not_sent);
 	RUN(windows_at_their_limits);
 	return 0;
