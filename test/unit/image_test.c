@@ -141,6 +141,9 @@ static void agreed_lies_are_refused(void)
 		{ false, { { WIDE(23), UINT64_MAX }, { 349, 200005 }, { 357, 200007 } } },
 		/* Open (state and reason), with more in order than the stream has. */
 		{ true, { { NARROW(4), 0 }, { WIDE(23), 13 } } },
+		/* Finished, with one direction that is not. */
+		{ true, { { WIDE(21), 2 }, { WIDE(22), 13 } } },
+		{ true, { { WIDE(18), 20 } } },
 	};
 
 	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
@@ -238,6 +241,20 @@ static void at_the_end_of_the_offsets(void)
 		CHECK_EQ(session_saved(image.bytes, image.length, &saved), ends[i].right ? 0 : -EBADMSG);
 		free(image.bytes);
 	}
+}
+
+static void what_may_be_at_the_most(void)
+{
+	struct saved image = with_tables(0, 0, 0);
+	struct session_saved saved;
+
+	CHECK(memcmp(image.bytes, "hawser\0S", 8) == 0);
+	put_number(&image, NARROW(0), 4, IMAGE_FLAGS_ALL);
+	put_number(&image, NARROW(7), 4, UINT16_MAX);
+	put_number(&image, WIDE(14), 8, STREAM_OFFSET_MAX);
+	saved_seal(&image);
+	CHECK_EQ(session_saved(image.bytes, image.length, &saved), 0);
+	free(image.bytes);
 }
 
 /* An image that ends where memory does, and says that it has tables beyond. */
@@ -359,6 +376,7 @@ int main(void)
 	RUN(agreed_lies_are_refused);
 	RUN(tables_have_limits);
 	RUN(at_the_end_of_the_offsets);
+	RUN(what_may_be_at_the_most);
 	RUN(tables_end_with_the_image);
 	RUN(lies_are_harmless);
 	return 0;
