@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "driver/options.h"
@@ -30,6 +31,32 @@ void memory_init(struct memory *m)
 	pthread_mutex_init(&m->lock, NULL);
 }
 
+/*
+ * Blocks are the system's, not the heap's: one that is not needed any more goes back to it at once, where a heap
+ * keeps most, each with the pages that it once used.
+ */
+static void *block_new(void)
+{
+	void *block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return block != MAP_FAILED ? block : NULL;
+}
+
+/* False: there are as many mappings as may be, and this would be one more. */
+static bool block_free(void *block)
+{
+	return munmap(block, BLOCK_BYTES) == 0;
+}
+
+static void keep_spare(struct memory *m, void *memory)
+{
+	struct spare_block *block = memory;
+
+	block->next = m->spare;
+	m->spare = block;
+	m->spare_count++;
+}
+
 void memory_fini(struct memory *m)
 {
 	assert(m->lent == 0 && m->promised_bytes == 0);
@@ -37,7 +64,7 @@ void memory_fini(struct memory *m)
 		struct spare_block *block = m->spare;
 
 		m->spare = block->next;
-		free(block);
+		(void)block_free(block);
 	}
 	pthread_mutex_destroy(&m->lock);
 }
@@ -55,7 +82,7 @@ void *memory_take(struct memory *m)
 	if (block)
 		return block;
 
-	block = aligned_alloc(4096, BLOCK_BYTES);
+	block = block_new();
 	if (block) {
 		pthread_mutex_lock(&m->lock);
 		m->lent++;
@@ -64,21 +91,22 @@ void *memory_take(struct memory *m)
 	return block;
 }
 
-void memory_give(struct memory *m, void *memory)
+void memory_give(struct memory *m, void *block)
 {
-	struct spare_block *block = memory;
+	bool kept;
 
 	pthread_mutex_lock(&m->lock);
 	assert(m->lent > 0);
 	m->lent--;
-	if (m->spare_count < MEMORY_SPARE_MAX) {
-		block->next = m->spare;
-		m->spare = block;
-		m->spare_count++;
-		block = NULL;
-	}
+	kept = m->spare_count < MEMORY_SPARE_MAX;
+	if (kept)
+		keep_spare(m, block);
 	pthread_mutex_unlock(&m->lock);
-	free(block);
+	if (kept || block_free(block))
+		return;
+	pthread_mutex_lock(&m->lock);
+	keep_spare(m, block);
+	pthread_mutex_unlock(&m->lock);
 }
 
 static size_t blocks_for(size_t length)

@@ -27,7 +27,6 @@
  */
 #define FAULT_FUNCTIONS(X) \
 	X(accept4, EMFILE, ENOMEM, ECONNABORTED, EPERM, EINTR) \
-	X(aligned_alloc, ENOMEM) \
 	X(atexit, ENOMEM) \
 	X(bind, EADDRINUSE, ENOMEM, EACCES) \
 	X(calloc, ENOMEM) \
@@ -66,6 +65,8 @@
 	X(malloc, ENOMEM) \
 	X(mkdir, ENOSPC) \
 	X(mkdtemp, ENOSPC) \
+	X(mmap64, ENOMEM) \
+	X(munmap, ENOMEM) \
 	X(open64, EMFILE, ENOMEM) \
 	X(open_memstream, ENOMEM) \
 	X(opendir, EMFILE, ENOMEM) \

@@ -19,7 +19,7 @@ const char *const fault_kind_names[FAULT_KINDS_COUNT] = {
 };
 
 static const uint8_t kinds[FAULT_FUNCTIONS_COUNT] = {
-	[FAULT_aligned_alloc] = FAULT_MEMORY, [FAULT_calloc] = FAULT_MEMORY, [FAULT_malloc] = FAULT_MEMORY,
+	[FAULT_calloc] = FAULT_MEMORY, [FAULT_malloc] = FAULT_MEMORY, [FAULT_mmap64] = FAULT_MEMORY,
 	[FAULT_open_memstream] = FAULT_MEMORY, [FAULT_realloc] = FAULT_MEMORY,
 	[FAULT_reallocarray] = FAULT_MEMORY, [FAULT_getifaddrs] = FAULT_MEMORY,
 	[FAULT_pthread_attr_init] = FAULT_MEMORY,

@@ -6,6 +6,7 @@
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "driver/endpoint.h"
 
@@ -34,16 +35,27 @@ WRAP(void *, calloc, size_t count, size_t size)
 	return fault_track(calloc(count, size), FAULT_calloc, FROM);
 }
 
-WRAP(void *, aligned_alloc, size_t alignment, size_t size)
+/* Not tracked: these are the blocks that the engine keeps a stock of, and counts itself. */
+WRAP(void *, mmap64, void *address, size_t length, int protection, int flags, int fd, off_t offset)
 {
-	int error = DUE(aligned_alloc);
+	int error = DUE(mmap64);
 
 	if (error) {
 		errno = error;
-		return NULL;
+		return MAP_FAILED;
 	}
-	/* Not tracked: these are the blocks that the engine keeps a stock of, and counts itself. */
-	return aligned_alloc(alignment, size);
+	return mmap(address, length, protection, flags, fd, offset);
+}
+
+WRAP(int, munmap, void *address, size_t length)
+{
+	int error = DUE(munmap);
+
+	if (error) {
+		errno = error;
+		return -1;
+	}
+	return munmap(address, length);
 }
 
 WRAP(void *, realloc, void *block, size_t size)
