@@ -59,6 +59,15 @@ void acknowledge_window(struct session *s, time_ns now)
 	}
 }
 
+/* How far the limit is beyond what the program has consumed, rounded up; 0: further than can be told. */
+static uint32_t window_units(const struct session *s)
+{
+	uint64_t bytes = session_receive_promised(s);
+	uint64_t units = bytes / WINDOW_UNIT_BYTES + (bytes % WINDOW_UNIT_BYTES > 0);
+
+	return units <= WINDOW_UNITS_MAX ? (uint32_t)units : 0;
+}
+
 size_t acknowledge_encode(const struct session *s, const struct path *p, uint8_t *out, size_t capacity,
 			  time_ns now)
 {
@@ -69,6 +78,7 @@ size_t acknowledge_encode(const struct session *s, const struct path *p, uint8_t
 	};
 
 	(void)p;
+	ack.window_units = window_units(s);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *other = s->sender.paths[i];
 		struct ack_path *evidence = &ack.paths[ack.path_count];
@@ -105,6 +115,7 @@ static struct path *find_path(const struct session *s, uint16_t id)
 int acknowledge_received(struct session *s, const struct frame_ack *ack, time_ns now)
 {
 	struct sender *sender = &s->sender;
+	uint64_t window_bytes = (uint64_t)ack->window_units * WINDOW_UNIT_BYTES;
 
 	/* Paths first: what is proven must be known before bytes are called missing. */
 	for (unsigned i = 0; i < ack->path_count; i++) {
@@ -120,8 +131,9 @@ int acknowledge_received(struct session *s, const struct frame_ack *ack, time_ns
 	}
 	if (ack->receive_limit > sender->peer_limit)
 		sender->peer_limit = ack->receive_limit;
-	if (ack->receive_limit >= s->peer_window && ack->receive_limit - s->peer_window > s->peer_consumed)
-		s->peer_consumed = ack->receive_limit - s->peer_window;
+	if (ack->window_units > 0 && ack->receive_limit > window_bytes &&
+	    ack->receive_limit - window_bytes > s->peer_consumed)
+		s->peer_consumed = ack->receive_limit - window_bytes;
 	sender->peer_credit = ack->range_credit;
 	for (unsigned i = 0; i < ack->range_count; i++)
 		if (sender_acknowledge_range(sender, ack->ranges[i].start, ack->ranges[i].end) < 0)

@@ -85,8 +85,9 @@ static void **slot_of(const struct block_table *table, uint64_t offset)
 
 void table_init(struct block_table *table, void **slots, unsigned capacity)
 {
-	assert(slots && capacity > 0);
-	memset(slots, 0, capacity * sizeof *slots);
+	assert(capacity > 0);
+	if (slots)
+		memset(slots, 0, capacity * sizeof *slots);
 	*table = (struct block_table){ .slots = slots, .capacity = capacity };
 }
 

@@ -47,7 +47,7 @@ void stock_give(struct stock *stock, void *block);
  * base is a multiple of BLOCK_BYTES and only grows.
  */
 struct block_table {
-	void **slots;           /* the caller's storage; NULL where no block is attached */
+	void **slots;           /* the caller's storage, not needed while held is 0; NULL where no block is */
 	unsigned capacity;
 	unsigned held;          /* blocks attached */
 	uint64_t base;

@@ -20,6 +20,7 @@ struct carrier_report {
 	uint64_t delivered;             /* any count that grows with each news of delivery, also out of order */
 	time_ns ack_age_ns;             /* since the carrier last heard from its peer; < 0: unknown */
 	time_ns rtt_ns;                 /* the carrier's own estimate; 0: unknown */
+	time_ns rtt_min_ns;             /* the least one in a long time; 0: unknown */
 };
 
 #endif

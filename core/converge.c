@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-void converge_init(struct converge *c)
+void converge_init(struct converge *c, struct stretch *at)
 {
+	c->at = at;
 	c->begin = 0;
 	c->count = c->dated = 0;
 }

@@ -28,10 +28,10 @@ struct converge {
 	uint64_t begin;
 	unsigned count;
 	unsigned dated;                 /* the first so many have a due time */
-	struct stretch at[STRETCHES_MAX];
+	struct stretch *at;             /* room for STRETCHES_MAX; not needed while there are none */
 };
 
-void converge_init(struct converge *c);
+void converge_init(struct converge *c, struct stretch *at);
 /* The program wrote up to end: closes stretches of length_bytes (as many as the table holds). */
 void converge_extend(struct converge *c, uint64_t end, uint64_t length_bytes);
 /* A message ended at end. */

@@ -6,8 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-void flight_init(struct flight *f, uint64_t base)
+void flight_init(struct flight *f, struct flight_segment *at, uint64_t base)
 {
+	f->at = at;
 	f->base = base;
 	f->count = 0;
 }

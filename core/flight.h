@@ -28,10 +28,10 @@ struct flight_segment {
 struct flight {
 	uint64_t base;
 	unsigned count;
-	struct flight_segment at[SEGMENTS_MAX];
+	struct flight_segment *at;      /* room for SEGMENTS_MAX; not needed while there are none */
 };
 
-void flight_init(struct flight *f, uint64_t base);
+void flight_init(struct flight *f, struct flight_segment *at, uint64_t base);
 /* Whether flight_mark will find room. */
 bool flight_has_room(const struct flight *f);
 /* Adds the bits to [start, end). 0, or -ENOSPC with nothing changed. */

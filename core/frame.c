@@ -337,6 +337,8 @@ static bool valid_ack(const struct frame_ack *ack)
 
 	if (ack->path_count > PATHS_MAX || ack->range_count > ACK_RANGES_MAX)
 		return false;
+	if (ack->window_units > WINDOW_UNITS_MAX)
+		return false;
 	if (ack->cumulative > STREAM_OFFSET_MAX || ack->receive_limit > STREAM_OFFSET_MAX)
 		return false;
 	for (unsigned i = 0; i < ack->range_count; i++) {
@@ -367,7 +369,7 @@ size_t frame_ack_encode(uint8_t *out, size_t capacity, const struct frame_ack *a
 	out = put_u16(out, ack->range_credit);
 	out = put_u16(out, (uint16_t)ack->range_count);
 	out = put_u8(out, (uint8_t)ack->path_count);
-	out = put_zero(out, 3);
+	out = put_u16(put_u8(out, (uint8_t)(ack->window_units >> 16)), (uint16_t)ack->window_units);
 	for (unsigned i = 0; i < ack->path_count; i++) {
 		out = put_u16(out, ack->paths[i].path_id);
 		out = put_zero(out, 2);
@@ -384,7 +386,7 @@ size_t frame_ack_encode(uint8_t *out, size_t capacity, const struct frame_ack *a
 int frame_ack_decode(const uint8_t *payload, size_t length, struct frame_ack *ack)
 {
 	struct frame_ack got;
-	bool reserved;
+	bool reserved = true;
 
 	if (length < FRAME_ACK_MIN)
 		return -EPROTO;
@@ -393,7 +395,8 @@ int frame_ack_decode(const uint8_t *payload, size_t length, struct frame_ack *ac
 	got.range_credit = take_u16(&payload);
 	got.range_count = take_u16(&payload);
 	got.path_count = take_u8(&payload);
-	reserved = take_zero(&payload, 3);
+	got.window_units = (uint32_t)take_u8(&payload) << 16;
+	got.window_units |= take_u16(&payload);
 	if (got.path_count > PATHS_MAX || got.range_count > ACK_RANGES_MAX)
 		return -EPROTO;
 	if (length != ack_length(got.path_count, got.range_count))

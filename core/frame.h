@@ -136,6 +136,8 @@ struct frame_ack {
 	uint64_t cumulative;            /* all before it has arrived; FIN counts as a byte */
 	uint64_t receive_limit;
 	uint16_t range_credit;
+	/* the limit lies so far, in units of WINDOW_UNIT_BYTES, beyond what is consumed; 0: not told */
+	uint32_t window_units;
 	unsigned path_count;            /* 0..PATHS_MAX */
 	unsigned range_count;           /* 0..ACK_RANGES_MAX */
 	struct ack_path paths[PATHS_MAX];

@@ -32,9 +32,10 @@ static time_ns serialization_ns(const struct health *h, uint64_t bytes)
 	return (time_ns)(bytes * (uint64_t)NS_PER_S / h->rate_bytes);
 }
 
-void health_init(struct health *h, time_ns rtt_ns, time_ns now)
+void health_init(struct health *h, struct health_stamp *stamps, time_ns rtt_ns, time_ns now)
 {
 	memset(h, 0, sizeof *h);
+	h->stamps = stamps;
 	if (rtt_ns < NS_PER_US)
 		rtt_ns = NS_PER_US;
 	h->state = HEALTH_FRESH;

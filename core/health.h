@@ -52,11 +52,11 @@ struct health {
 	time_ns report_at;
 	struct ack_clock clock;
 	time_ns carried_at;             /* when the carrier's acknowledged bytes were seen to grow */
-	struct health_stamp stamps[HEALTH_STAMPS];
+	struct health_stamp *stamps;    /* room for HEALTH_STAMPS; not needed while there are none */
 	unsigned stamps_count;
 };
 
-void health_init(struct health *h, time_ns rtt_ns, time_ns now);
+void health_init(struct health *h, struct health_stamp *stamps, time_ns rtt_ns, time_ns now);
 /* The one place where the state changes; asserts that the move is legal. */
 void health_move(struct health *h, enum health_state state, time_ns now);
 

@@ -42,7 +42,7 @@ static void convert(struct converter *c, struct image_fixed *f)
 	uint64_t *const wide[] = {
 		&f->ids_seen, &f->send_limit_bytes, &f->receive_limit_bytes, &f->resume_own_ns, &f->resume_ns,
 		&f->orphan_ns, &f->probe_ns, &f->floor_ns, &f->finished_age_ns, &f->pathless_age_ns,
-		&f->waiting_age_ns, &f->longest_gap_ns, &f->peer_limit, &f->peer_window, &f->peer_consumed,
+		&f->waiting_age_ns, &f->longest_gap_ns, &f->peer_limit, &f->start_bytes, &f->peer_consumed,
 		&f->limit_announced, &f->duplicate_sent, &f->duplicate_received, &f->acknowledged, &f->end,
 		&f->stretches_begin, &f->consumed, &f->contiguous, &f->fin_offset,
 	};
@@ -153,7 +153,7 @@ static bool valid_offsets(const struct image_fixed *f)
 	    image_bytes_kept(f) > SAVE_WINDOW_MAX + LOAN_BYTES_MAX)
 		return false;
 	if (f->stretches_begin > f->acknowledged || f->peer_limit > STREAM_OFFSET_MAX ||
-	    f->peer_window > f->peer_limit || f->peer_consumed > STREAM_OFFSET_MAX ||
+	    f->start_bytes > SAVE_WINDOW_MAX || f->peer_consumed > STREAM_OFFSET_MAX ||
 	    f->peer_credit > UINT16_MAX)
 		return false;
 	if (f->fin_offset > STREAM_OFFSET_MAX && f->fin_offset != FIN_UNKNOWN)

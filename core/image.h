@@ -44,7 +44,7 @@ struct image_fixed {
 	uint64_t send_limit_bytes, receive_limit_bytes;
 	uint64_t resume_own_ns, resume_ns, orphan_ns, probe_ns, floor_ns;
 	uint64_t finished_age_ns, pathless_age_ns, waiting_age_ns, longest_gap_ns;
-	uint64_t peer_limit, peer_credit, peer_window, peer_consumed, limit_announced;
+	uint64_t peer_limit, peer_credit, start_bytes, peer_consumed, limit_announced;
 	uint64_t duplicate_sent, duplicate_received;
 	uint64_t acknowledged, end, stretches_begin;
 	uint64_t consumed, contiguous, fin_offset;

@@ -24,10 +24,17 @@ static void note_progress(struct session *s, bool advanced, time_ns now)
 		s->waiting_at = now;
 }
 
+/* Who only receives hears of round trips by its carrier alone. */
+static time_ns round_trip_ns(const struct health *h)
+{
+	return h->report.known && h->report.rtt_ns > h->srtt_ns ? h->report.rtt_ns : h->srtt_ns;
+}
+
 void session_count_arrived(struct session *s, struct path *p, uint64_t bytes, bool advanced,
 			   time_ns now)
 {
 	p->stream_bytes_received += bytes;
+	window_arrived(&s->window, round_trip_ns(&p->health));
 	note_progress(s, advanced, now);
 }
 
@@ -144,7 +151,7 @@ static int closed(struct session *s, struct path *p, const struct frame_close *c
 
 static int act(struct session *s, struct path *p, time_ns now)
 {
-	const uint8_t *payload = p->in.payload;
+	const uint8_t *payload = p->work->payload;
 	size_t length = p->in.frame.length;
 	union {
 		struct frame_ack ack;
@@ -238,7 +245,7 @@ static int input_control(struct session *s, struct path *p, const uint8_t **byte
 	int error;
 
 	if (frame_known(&p->in.frame)) {
-		count = take(p->in.payload, &p->in.payload_have, p->in.frame.length, *bytes, *length);
+		count = take(p->work->payload, &p->in.payload_have, p->in.frame.length, *bytes, *length);
 	} else {
 		/* Skipped, whatever its length. */
 		count = p->in.frame.length - p->in.payload_have;

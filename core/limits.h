@@ -17,8 +17,21 @@ typedef int64_t time_ns;
 #define BLOCK_BYTES 65536u
 /* Either window of a session that can be saved. */
 #define SAVE_WINDOW_MAX (UINT64_C(1) << 30)
+/* In an ACK a window is told in these units, in 24 bits. */
+#define WINDOW_UNIT_BYTES 1024u
+#define WINDOW_UNITS_MAX  ((1u << 24) - 1)
+/* What a session may send begins with so many times what it may receive: a buffer for sending promises nothing. */
+#define WINDOW_SEND_STARTS 4u
+/* ... but with no more than this, unless that is more by itself: larger ones leave the processor's cache. */
+#define WINDOW_SEND_START_MAX (UINT64_C(1) << 20)
+/* How often carriers are asked about round trips for the sake of windows. */
+#define WINDOW_REPORT_NS (50 * NS_PER_MS)
+/* After so long without bytes a session rests: its windows are as at the start. */
+#define WINDOW_REST_NS NS_PER_S
 /* Spare ones that a session at work has: a reading that is more scattered goes on when more were lent. */
 #define STOCK_BLOCKS 16u
+/* ... and one that has just woken, until it has moved a block or used these up: most wake for a probe. */
+#define STOCK_BLOCKS_FIRST 3u
 
 /*
  * Loans: parts of the send window that lie in the program's memory, and their bytes together. They cost

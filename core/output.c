@@ -75,21 +75,21 @@ static unsigned frame_iov(const struct session *s, const struct path *p, struct 
 /* Builds anew the control frames that go with this write, none of which has begun to be written. */
 static void plan_control(struct session *s, struct path *p, bool with_data, time_ns now)
 {
-	size_t capacity = sizeof p->out.control, length = 0;
+	size_t capacity = sizeof p->work->control, length = 0;
 
 	p->out.control_ack = p->out.control_ping = p->out.control_elicits = false;
 	if (!p->closing && (acknowledge_due(s, p, now) || (with_data && p->ack_due))) {
-		length += acknowledge_encode(s, p, p->out.control, capacity, now);
+		length += acknowledge_encode(s, p, p->work->control, capacity, now);
 		p->out.control_ack = true;
 	}
 	if (!p->closing && p->ping_due) {
 		struct frame_ping ping = { .token = (uint64_t)now, .padding = PROBE_PADDING_MAX };
 
-		length += frame_ping_encode(p->out.control + length, capacity - length, &ping);
+		length += frame_ping_encode(p->work->control + length, capacity - length, &ping);
 		p->out.control_ping = p->out.control_elicits = true;
 	}
 	for (unsigned i = 0; i < p->out.notes_count; i++) {
-		memcpy(p->out.control + length, p->out.notes[i].bytes, p->out.notes[i].length);
+		memcpy(p->work->control + length, p->out.notes[i].bytes, p->out.notes[i].length);
 		length += p->out.notes[i].length;
 	}
 	p->out.control_notes = p->out.notes_count;
@@ -121,7 +121,7 @@ static unsigned plan_data(struct session *s, struct path *p, struct iovec *iov, 
 
 	p->out.frames_count = 0;
 	while (p->out.frames_count < PATH_FRAMES_MAX && bytes < budget && max - used >= 3) {
-		struct path_frame *frame = &p->out.frames[p->out.frames_count];
+		struct path_frame *frame = &p->work->frames[p->out.frames_count];
 		struct chunk chunk;
 
 		if (!scheduler_next(&s->sender, p, now, &chunk))
@@ -142,6 +142,8 @@ unsigned session_plan(struct session *s, struct path *p, struct iovec *iov, unsi
 	unsigned used = 0;
 
 	assert(max >= 8);
+	if (s->work == NULL)
+		return 0;
 	p->out.frames_count = 0;
 	p->out.planned = true;
 	if (p->out.halved)
@@ -149,7 +151,7 @@ unsigned session_plan(struct session *s, struct path *p, struct iovec *iov, unsi
 	if (p->out.control_sent == 0)
 		plan_control(s, p, with_data && p->ack_due && wants_data(s, p, now), now);
 	if (p->out.control_sent < p->out.control_length && used < max) {
-		iov[used].iov_base = p->out.control + p->out.control_sent;
+		iov[used].iov_base = p->work->control + p->out.control_sent;
 		iov[used++].iov_len = p->out.control_length - p->out.control_sent;
 	}
 	if (with_data && max - used >= 3)
@@ -214,7 +216,7 @@ static void control_wrote(struct session *s, struct path *p, size_t *length, tim
 static void frames_wrote(struct session *s, struct path *p, size_t length)
 {
 	for (unsigned i = 0; i < p->out.frames_count; i++) {
-		struct path_frame *frame = &p->out.frames[i];
+		struct path_frame *frame = &p->work->frames[i];
 		struct chunk chunk = { frame->start, frame->end };
 
 		if (length == 0) {

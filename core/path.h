@@ -32,7 +32,17 @@ struct path_note {
 	uint8_t length;
 };
 
+/* What it needs only while bytes go in or out; see work.h. */
+struct path_work {
+	uint8_t payload[CONTROL_PAYLOAD_MAX];   /* of the control frame that is being read */
+	uint8_t control[FRAME_HEADER_BYTES + FRAME_ACK_MAX + FRAME_HEADER_BYTES + FRAME_PING_MAX +
+			PATH_NOTES_MAX * PATH_NOTE_BYTES];
+	struct path_frame frames[PATH_FRAMES_MAX];
+	struct health_stamp stamps[HEALTH_STAMPS];
+};
+
 struct path {
+	struct path_work *work;         /* the session's; NULL while it sleeps */
 	uint16_t id;                    /* on the wire; never used twice in a session */
 	uint8_t slot;                   /* index and bit of this path in the session */
 	bool roomy;                     /* the carrier takes bytes */
@@ -43,7 +53,6 @@ struct path {
 	/* Reading: a header, then a control payload whole, or DATA straight into the receive buffer. */
 	struct {
 		uint8_t header[FRAME_DATA_HEAD_BYTES];
-		uint8_t payload[CONTROL_PAYLOAD_MAX];
 		unsigned header_have, payload_have;
 		bool in_payload;
 		struct frame_header frame;
@@ -61,15 +70,12 @@ struct path {
 		bool halved;                    /* half is in use */
 		uint8_t *tail;                  /* a block with half's bytes from tail_start on, once they */
 		uint64_t tail_start;            /* were acknowledged through another path */
-		uint8_t control[FRAME_HEADER_BYTES + FRAME_ACK_MAX + FRAME_HEADER_BYTES + FRAME_PING_MAX +
-				PATH_NOTES_MAX * PATH_NOTE_BYTES];
 		unsigned control_length, control_sent;
 		bool control_elicits;
 		unsigned control_notes;         /* how many notes are in it */
 		bool control_ack, control_ping;
 		struct path_note notes[PATH_NOTES_MAX];
 		unsigned notes_count;
-		struct path_frame frames[PATH_FRAMES_MAX];
 		unsigned frames_count;
 		bool planned;                   /* a plan was given out, and not yet told what became of it */
 	} out;

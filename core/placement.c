@@ -63,6 +63,8 @@ unsigned session_place(struct session *s, struct path *p, struct iovec *iov, uns
 		return 0;
 	assert(s->staging == NULL && max > 0);
 	s->placed_bytes = 0;
+	if (s->work == NULL)
+		return 0;
 	s->staging = stock_take(&s->stock);
 	if (s->staging == NULL)
 		return 0;
@@ -81,7 +83,7 @@ static void took(struct session *s, struct path *p, size_t length, time_ns now)
 {
 	receive_buffer_passed(&s->receive, &s->stock, length);
 	session_count_arrived(s, p, length, true, now);
-	acknowledge_window(s, now);
+	session_count_consumed(s, now);
 	s->into.at += length;
 	s->into.left -= length;
 	s->into.taken += length;

@@ -35,6 +35,12 @@ void receive_buffer_set_limit(struct receive_buffer *b, uint64_t limit_bytes)
 	raise_limit(b);
 }
 
+void receive_buffer_promised(struct receive_buffer *b, uint64_t offset)
+{
+	if (offset > b->limit)
+		b->limit = offset;
+}
+
 int receive_buffer_check(const struct receive_buffer *b, uint64_t start, uint64_t end)
 {
 	return start > end || end > b->limit || end > b->fin_offset ? -EPROTO : 0;

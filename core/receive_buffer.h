@@ -44,6 +44,9 @@ void receive_buffer_fini(struct receive_buffer *b, struct stock *stock);
 /* The slots must do for the new limit. A smaller one shows when the program has read enough. */
 void receive_buffer_set_limit(struct receive_buffer *b, uint64_t limit_bytes);
 
+/* The peer was promised all below offset, within the slots, in an earlier life of this buffer. */
+void receive_buffer_promised(struct receive_buffer *b, uint64_t offset);
+
 /*
  * Data frames. For each, in this order:
  *   check   once for the whole frame: 0, or -EPROTO when the peer had no right to send it

@@ -62,8 +62,8 @@ static void freeze(const struct session *s, time_ns now, struct image_fixed *f)
 		.reason = s->reason,
 		.highest_id = s->highest_id,
 		.ids_seen = s->ids_seen,
-		.send_limit_bytes = sender->buffer.limit_bytes,
-		.receive_limit_bytes = s->receive.limit_bytes,
+		.send_limit_bytes = sender->most_bytes,
+		.receive_limit_bytes = s->config.receive_limit_bytes,
 		.resume_own_ns = duration(s->config.resume_timeout_ns),
 		.resume_ns = duration(s->resume_timeout_ns),
 		.orphan_ns = duration(s->config.orphan_timeout_ns),
@@ -76,7 +76,7 @@ static void freeze(const struct session *s, time_ns now, struct image_fixed *f)
 		.longest_gap_ns = duration(s->longest_gap_ns),
 		.peer_limit = sender->peer_limit,
 		.peer_credit = sender->peer_credit,
-		.peer_window = s->peer_window,
+		.start_bytes = s->config.start_bytes,
 		.peer_consumed = s->peer_consumed,
 		.limit_announced = s->limit_announced,
 		.duplicate_sent = sender->duplicate_bytes,
@@ -165,7 +165,8 @@ int64_t session_save(const struct session *s, uint8_t *out, size_t capacity, tim
 
 	assert(s->staging == NULL || s->held.path != NULL);
 	assert(b->space_end == b->end && s->sender.flight.base == b->acknowledged);
-	assert(b->limit_bytes <= SAVE_WINDOW_MAX && r->limit_bytes <= SAVE_WINDOW_MAX);
+	assert(s->sender.most_bytes <= SAVE_WINDOW_MAX && s->config.receive_limit_bytes <= SAVE_WINDOW_MAX);
+	assert(s->config.start_bytes <= SAVE_WINDOW_MAX);
 	if (capacity < length)
 		return -ENOBUFS;
 	at = image_put_head(at, put_segments(&s->sender.flight, NULL), s->sender.converge.count, r->ahead.count,
@@ -196,6 +197,7 @@ static struct session_config config_of(const struct image_fixed *f)
 		/* What was on loan lies in its own blocks from now on: there must be room for it. */
 		.send_limit_bytes = kept > f->send_limit_bytes ? kept : f->send_limit_bytes,
 		.receive_limit_bytes = f->receive_limit_bytes,
+		.start_bytes = f->start_bytes,
 		.resume_timeout_ns = (time_ns)f->resume_own_ns,
 		.orphan_timeout_ns = (time_ns)f->orphan_ns,
 		.probe_interval_ns = (time_ns)f->probe_ns,
@@ -218,7 +220,7 @@ int session_saved(const uint8_t *image, size_t length, struct session_saved *sav
 	next_id = (uint16_t)(opened.fixed.ids_seen != 0 ? opened.fixed.highest_id + 1 : 0);
 	*saved = (struct session_saved){
 		.config = config_of(&opened.fixed),
-		.blocks = opened.blocks,
+		.blocks = opened.blocks + 1,    /* and one to work in */
 		.state = (enum session_state)opened.fixed.state,
 		.next_path_id = next_id == PATH_ID_NONE ? 0 : next_id,
 	};
@@ -249,7 +251,6 @@ static void thaw(struct session *s, const struct image_fixed *f, time_ns now)
 	s->mode_wished = (f->flags & IMAGE_MODE_WISHED) != 0;
 	s->mode_wish = (enum session_mode)f->mode_wish;
 	s->peer_consumed = f->peer_consumed;
-	s->peer_window = f->peer_window;
 	s->limit_announced = f->limit_announced;
 	s->duplicate_received = f->duplicate_received;
 	s->waiting_at = ago(f->waiting_age_ns, now);
@@ -286,10 +287,13 @@ static void load_sending(struct session *s, const struct image_opened *o, const 
 	b->acknowledged = f->acknowledged;
 	b->end = b->space_end = f->end;
 	b->finished = (f->flags & IMAGE_SEND_FINISHED) != 0;
-	send_buffer_set_limit(b, f->send_limit_bytes);
+	s->sender.most_bytes = f->send_limit_bytes;
+	if (s->sender.start_bytes > s->sender.most_bytes)
+		s->sender.start_bytes = s->sender.most_bytes;
+	sender_rest(&s->sender);
 	table_release_below(&b->table, &s->stock, image_bytes_from(f->acknowledged, f->end));
 	fill(s, &b->table, image_bytes_from(f->acknowledged, f->end), f->end, bytes);
-	flight_init(flight, f->acknowledged);
+	flight_init(flight, flight->at, f->acknowledged);
 	for (unsigned i = 0; i < o->segments; i++) {
 		struct flight_segment *segment = &flight->at[flight->count++];
 		unsigned flags;
@@ -305,7 +309,23 @@ static void load_sending(struct session *s, const struct image_opened *o, const 
 		converge_boundary(converge, take_u64(&in));
 }
 
-static void load_receiving(struct session *s, const struct image_opened *o, const uint8_t **bytes)
+/* The offset below which the peer may send, as it was told or has done already. */
+static uint64_t promised(const struct image_opened *o)
+{
+	const struct image_fixed *f = &o->fixed;
+	uint64_t offset = f->contiguous > f->limit_announced ? f->contiguous : f->limit_announced;
+
+	if (o->ranges > 0) {
+		const uint8_t *last = o->range + o->ranges * IMAGE_RANGE_BYTES - sizeof(uint64_t);
+		uint64_t end = take_u64(&last);
+
+		if (end > offset)
+			offset = end;
+	}
+	return offset;
+}
+
+static void load_receiving(struct session *s, const struct image_opened *o, const uint8_t **bytes, time_ns now)
 {
 	const struct image_fixed *f = &o->fixed;
 	struct receive_buffer *r = &s->receive;
@@ -314,7 +334,9 @@ static void load_receiving(struct session *s, const struct image_opened *o, cons
 	r->consumed = f->consumed;
 	r->contiguous = f->contiguous;
 	r->fin_offset = f->fin_offset;
-	receive_buffer_set_limit(r, f->receive_limit_bytes);
+	receive_buffer_set_limit(r, s->window.start_bytes);
+	receive_buffer_promised(r, promised(o));
+	window_rest(&s->window, r->consumed, now);
 	table_release_below(&r->table, &s->stock, f->consumed);
 	fill(s, &r->table, f->consumed, f->contiguous, bytes);
 	for (unsigned i = 0; i < o->ranges; i++) {
@@ -339,16 +361,17 @@ int session_load(void *memory, const uint8_t *image, size_t length, struct stock
 		return error;
 	if (!image_is_sealed(image, length))
 		return -EBADMSG;
-	if (opened.blocks > lent->free)
+	if (opened.blocks + 1 > lent->free)
 		return -ENOMEM;
 	config = config_of(&opened.fixed);
 	s = session_init(memory, &config, now);
 	s->stock = *lent;
 	stock_init(lent);
+	work_begin(s);
 	thaw(s, &opened.fixed, now);
 	bytes = opened.bytes;
 	load_sending(s, &opened, &bytes);
-	load_receiving(s, &opened, &bytes);
+	load_receiving(s, &opened, &bytes, now);
 	assert(bytes == image + length - SHA256_BYTES);
 	/* It may have been complete but for something that the paths held up. */
 	session_settle(s, now);

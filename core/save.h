@@ -19,7 +19,7 @@
 #include "core/blocks.h"
 #include "core/session.h"
 
-#define SAVE_VERSION 2u
+#define SAVE_VERSION 3u
 
 /* How many bytes session_save will write now: at most both limits, what is on loan, and about 16 KiB. */
 size_t session_save_bytes(const struct session *s);

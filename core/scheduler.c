@@ -83,7 +83,7 @@ static bool makes_later(const struct sender *s, uint32_t trust, const struct pat
 		next_bytes = waiting_bytes;
 	/* What this write is to carry already goes before it. */
 	for (unsigned i = 0; i < p->out.frames_count; i++)
-		next_bytes += p->out.frames[i].end - p->out.frames[i].start;
+		next_bytes += p->work->frames[i].end - p->work->frames[i].start;
 	own = health_arrival_ns(&p->health, next_bytes);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *other = s->paths[i];

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "core/window.h"
+
 #define STRETCH_BYTES_MIN (2 * FRAME_PAYLOAD_MAX)
 #define STRETCH_BYTES_MAX (32 * FRAME_PAYLOAD_MAX)
 #define STRETCH_TIME_NS   (5 * NS_PER_MS)
@@ -66,6 +68,7 @@ int sender_acknowledge(struct sender *s, struct stock *stock, uint64_t cumulativ
 	save_tails(s, stock, &cumulative);
 	flight_trim(&s->flight, cumulative);
 	converge_trim(&s->converge, cumulative);
+	sender_grow(s);
 	int error = send_buffer_acknowledge(&s->buffer, stock, cumulative);
 	/* A loan may be longer than all stretches together. */
 	if (s->buffer.loans.count > 0)
@@ -93,6 +96,51 @@ uint64_t sender_rate(const struct sender *s)
 		if (s->paths[i] != NULL && health_usable(&s->paths[i]->health))
 			rate += s->paths[i]->health.rate_bytes;
 	return rate;
+}
+
+void sender_rest(struct sender *s)
+{
+	send_buffer_set_limit(&s->buffer, s->start_bytes);
+}
+
+/*
+ * Of one path without the queue that our own bytes make, which would grow with the buffer. Of several with it:
+ * what a path delivers last holds up what the others have delivered meanwhile.
+ */
+static time_ns useful_rtt_ns(const struct health *h, bool several)
+{
+	time_ns carrier_ns = h->report.known ? h->report.rtt_min_ns : 0;
+
+	if (several)
+		return h->srtt_ns;
+	return carrier_ns > 0 && carrier_ns < h->rtt_min_ns ? carrier_ns : h->rtt_min_ns;
+}
+
+void sender_grow(struct sender *s)
+{
+	time_ns rtt_ns = 0, alone_ns = 0;
+	unsigned paths = 0;
+	uint64_t bytes;
+
+	if (s->buffer.limit_bytes == s->most_bytes)
+		return;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct health *h = s->paths[i] != NULL ? &s->paths[i]->health : NULL;
+
+		/* Of use is what carries. */
+		if (h == NULL || !health_usable(h) || health_outstanding(h) == 0)
+			continue;
+		alone_ns = useful_rtt_ns(h, false);
+		if (useful_rtt_ns(h, true) > rtt_ns)
+			rtt_ns = useful_rtt_ns(h, true);
+		paths++;
+	}
+	bytes = window_for_paths(sender_rate(s), paths > 1 ? rtt_ns : alone_ns, paths > 1);
+	/* With less than several carriers take in round trips not known yet, they would take copies before the rest. */
+	if (bytes > s->most_bytes || (paths > 1 && s->mode == MODE_CONVERGE))
+		bytes = s->most_bytes;
+	if (bytes > s->buffer.limit_bytes)
+		send_buffer_set_limit(&s->buffer, bytes);
 }
 
 void sender_extend(struct sender *s)

@@ -20,6 +20,7 @@ struct sender {
 	unsigned peer_credit;           /* separate ranges the peer can hold */
 	struct path *paths[PATHS_MAX];  /* by slot; NULL: free */
 	uint64_t duplicate_bytes;
+	uint64_t start_bytes, most_bytes;       /* between which the buffer's limit is set */
 };
 
 /* The offset that may be sent up to now, FIN's phantom included. */
@@ -34,6 +35,9 @@ int sender_acknowledge(struct sender *s, struct stock *stock, uint64_t cumulativ
 void sender_drop_loans(struct sender *s, struct stock *stock);
 /* Bytes per second of all usable paths together. */
 uint64_t sender_rate(const struct sender *s);
+/* The limit of the buffer at first and at rest; it grows as the paths want to be filled. */
+void sender_rest(struct sender *s);
+void sender_grow(struct sender *s);
 /* Cuts what the program wrote into stretches, as far as there is room for them. */
 void sender_extend(struct sender *s);
 

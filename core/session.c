@@ -17,31 +17,55 @@ static size_t struct_bytes(void)
 	return (sizeof(struct session) + align - 1) / align * align;
 }
 
+static size_t slots_of(const struct session_config *config)
+{
+	return (size_t)buffer_slots_for(config->send_limit_bytes) + buffer_slots_for(config->receive_limit_bytes);
+}
+
 size_t session_bytes(const struct session_config *config)
 {
-	return struct_bytes() + sizeof(void *) * ((size_t)buffer_slots_for(config->send_limit_bytes) +
-						  buffer_slots_for(config->receive_limit_bytes));
+	size_t slots = slots_of(config);
+
+	return struct_bytes() + (slots > WORK_SLOTS ? slots * sizeof(void *) : 0);
+}
+
+static uint64_t send_start(const struct session_config *config)
+{
+	uint64_t start = config->start_bytes, limit = config->send_limit_bytes;
+
+	if (start == 0 || start >= limit)
+		return limit;
+	if (start >= WINDOW_SEND_START_MAX)
+		return start;
+	start = start > WINDOW_SEND_START_MAX / WINDOW_SEND_STARTS ? WINDOW_SEND_START_MAX :
+								     WINDOW_SEND_STARTS * start;
+	return start < limit ? start : limit;
 }
 
 struct session *session_init(void *memory, const struct session_config *config, time_ns now)
 {
 	struct session *s = memory;
 	void **slots = (void **)((char *)memory + struct_bytes());
+	bool in_work = slots_of(config) <= WORK_SLOTS;
 	unsigned send_slots = buffer_slots_for(config->send_limit_bytes);
 	unsigned receive_slots = buffer_slots_for(config->receive_limit_bytes);
 
 	memset(memory, 0, session_bytes(config));
 	s->config = *config;
 	s->resume_timeout_ns = config->resume_timeout_ns;
-	s->pathless_at = s->heard_at = now;
+	s->pathless_at = s->heard_at = s->moved_at = s->reported_at = now;
 	s->waiting_at = TIME_NEVER;
 	stock_init(&s->stock);
-	send_buffer_init(&s->sender.buffer, slots, send_slots, config->send_limit_bytes);
-	receive_buffer_init(&s->receive, slots + send_slots, receive_slots, s->receive_ranges,
-			    RANGES_HELD_MAX, config->receive_limit_bytes);
+	window_init(&s->window, config->start_bytes, config->receive_limit_bytes, now);
+	s->sender.most_bytes = config->send_limit_bytes;
+	s->sender.start_bytes = send_start(config);
+	s->slots_in_work = in_work;
+	send_buffer_init(&s->sender.buffer, in_work ? NULL : slots, send_slots, s->sender.start_bytes);
+	receive_buffer_init(&s->receive, in_work ? NULL : slots + send_slots, receive_slots, NULL,
+			    RANGES_HELD_MAX, s->window.wish_bytes);
 	s->limit_announced = receive_buffer_limit(&s->receive);
-	flight_init(&s->sender.flight, 0);
-	converge_init(&s->sender.converge);
+	flight_init(&s->sender.flight, NULL, 0);
+	converge_init(&s->sender.converge, NULL);
 	s->sender.mode = config->mode;
 	s->sender.overdue_off = config->overdue_off;
 	s->sender.floor_ns = config->suspect_floor_ns;
@@ -58,6 +82,9 @@ void session_fini(struct session *s)
 	s->staging = NULL;
 	send_buffer_fini(&s->sender.buffer, &s->stock);
 	receive_buffer_fini(&s->receive, &s->stock);
+	if (s->work != NULL)
+		stock_give(&s->stock, s->work);
+	s->work = NULL;
 }
 
 void session_peer_declared(struct session *s, uint64_t receive_limit, unsigned range_credit,
@@ -65,7 +92,6 @@ void session_peer_declared(struct session *s, uint64_t receive_limit, unsigned r
 {
 	s->sender.peer_limit = receive_limit;
 	s->sender.peer_credit = range_credit;
-	s->peer_window = receive_limit;
 	if (resume_timeout_ns < s->resume_timeout_ns)
 		s->resume_timeout_ns = resume_timeout_ns;
 }
@@ -73,6 +99,42 @@ void session_peer_declared(struct session *s, uint64_t receive_limit, unsigned r
 uint64_t session_receive_limit(const struct session *s)
 {
 	return receive_buffer_limit(&s->receive);
+}
+
+uint64_t session_receive_wish(const struct session *s)
+{
+	return s->window.wish_bytes;
+}
+
+void session_receive_grant(struct session *s, uint64_t bytes, time_ns now)
+{
+	if (bytes > s->config.receive_limit_bytes)
+		bytes = s->config.receive_limit_bytes;
+	if (bytes == s->receive.limit_bytes)
+		return;
+	receive_buffer_set_limit(&s->receive, bytes);
+	acknowledge_window(s, now);
+}
+
+uint64_t session_receive_promised(const struct session *s)
+{
+	return receive_buffer_limit(&s->receive) - s->receive.consumed;
+}
+
+bool session_report_due(const struct session *s, time_ns now)
+{
+	return s->window.wish_bytes < s->window.most_bytes && s->moved_at > s->reported_at &&
+	       now - s->reported_at >= WINDOW_REPORT_NS;
+}
+
+void session_rest(struct session *s, time_ns now)
+{
+	if (now - s->moved_at < WINDOW_REST_NS || session_unacknowledged(s) > 0 ||
+	    session_readable(s) > 0 || s->receive.ahead.count > 0)
+		return;
+	window_rest(&s->window, s->receive.consumed, now);
+	receive_buffer_set_limit(&s->receive, s->window.start_bytes);
+	sender_rest(&s->sender);
 }
 
 static bool has_path(const struct session *s)
@@ -83,24 +145,46 @@ static bool has_path(const struct session *s)
 	return false;
 }
 
+static unsigned stock_wanted(const struct session *s)
+{
+	uint64_t moved;
+
+	if (s->work == NULL)
+		return STOCK_BLOCKS_FIRST + 1;
+	moved = s->receive.contiguous + s->sender.buffer.end - s->woken_from;
+	return moved < BLOCK_BYTES && s->stock.free > 0 ? STOCK_BLOCKS_FIRST : STOCK_BLOCKS;
+}
+
 unsigned session_blocks_wanted(const struct session *s)
 {
-	unsigned spare = s->stock.free + (s->held.path != NULL);
+	unsigned spare = s->stock.free + (s->held.path != NULL), most = stock_wanted(s);
 
-	if (s->state >= SESSION_CLOSED || spare >= STOCK_BLOCKS)
+	/* The peer is still to be told. */
+	if (s->state >= SESSION_CLOSED)
+		return session_asleep(s) && has_path(s);
+	if (spare >= most)
 		return 0;
 	if (!has_path(s) && session_room(s) == 0)
 		return 0;
-	return STOCK_BLOCKS - spare;
+	return most - spare;
 }
 
 void session_lend(struct session *s, void *block)
 {
 	stock_lend(&s->stock, block);
+	if (s->work == NULL)
+		work_begin(s);
+}
+
+bool session_asleep(const struct session *s)
+{
+	return s->work == NULL;
 }
 
 void *session_reclaim(struct session *s)
 {
+	if (s->stock.free == 0)
+		(void)work_end(s);
 	return stock_reclaim(&s->stock);
 }
 
@@ -197,7 +281,7 @@ unsigned session_send_space(struct session *s, uint64_t want, struct iovec *iov,
 {
 	unsigned used;
 
-	if (session_room(s) == 0)
+	if (session_room(s) == 0 || s->work == NULL)
 		return 0;
 	used = send_buffer_space(&s->sender.buffer, &s->stock, iov, max);
 	for (unsigned i = 0; i < used; i++) {
@@ -212,10 +296,11 @@ unsigned session_send_space(struct session *s, uint64_t want, struct iovec *iov,
 
 void session_send_commit(struct session *s, uint64_t length, time_ns now)
 {
-	(void)now;
 	send_buffer_commit(&s->sender.buffer, &s->stock, length);
-	if (length > 0)
-		sender_extend(&s->sender);
+	if (length == 0)
+		return;
+	s->moved_at = now;
+	sender_extend(&s->sender);
 }
 
 void session_send_boundary(struct session *s)
@@ -233,12 +318,14 @@ int session_borrow(struct session *s, const void *head, size_t head_length, cons
 {
 	int error = -ENOBUFS;
 
-	(void)now;
 	if (s->state == SESSION_OPEN)
-		error = send_buffer_borrow(&s->sender.buffer, &s->stock, head, head_length, bytes, length);
-	if (error == 0)
-		sender_extend(&s->sender);
-	return error;
+		error = s->work == NULL ? -ENOMEM : send_buffer_borrow(&s->sender.buffer, &s->stock, head,
+								       head_length, bytes, length);
+	if (error < 0)
+		return error;
+	s->moved_at = now;
+	sender_extend(&s->sender);
+	return 0;
 }
 
 /* Somebody writes what was planned: the bytes it points to must stay. */
@@ -310,10 +397,17 @@ unsigned session_receive_peek(struct session *s, struct iovec *iov, unsigned max
 	return session_readable(s) > 0 ? receive_buffer_readable(&s->receive, iov, max) : 0;
 }
 
+void session_count_consumed(struct session *s, time_ns now)
+{
+	s->moved_at = now;
+	window_consumed(&s->window, s->receive.consumed, now);
+	acknowledge_window(s, now);
+}
+
 void session_receive_consume(struct session *s, uint64_t length, time_ns now)
 {
 	receive_buffer_consume(&s->receive, &s->stock, length);
-	acknowledge_window(s, now);
+	session_count_consumed(s, now);
 }
 
 bool session_receive_ended(const struct session *s)

@@ -44,6 +44,11 @@ struct session_config {
 	uint8_t id[SESSION_ID_BYTES];
 	uint64_t send_limit_bytes;      /* most bytes kept until acknowledged */
 	uint64_t receive_limit_bytes;   /* most bytes kept until consumed */
+	/*
+	 * The window of receiving begins with so much and then grows as it is granted, that of sending with
+	 * WINDOW_SEND_STARTS of it, as it is needed. 0: both are their limits from the start.
+	 */
+	uint64_t start_bytes;
 	time_ns resume_timeout_ns;      /* without any path this long: reset. TIME_NEVER: never */
 	time_ns orphan_timeout_ns;      /* the same when every carrier was ended by the peer's host */
 	time_ns probe_interval_ns;      /* an idle path is probed this often */
@@ -65,10 +70,28 @@ void session_peer_declared(struct session *s, uint64_t receive_limit, unsigned r
 /* What to declare ourselves. */
 uint64_t session_receive_limit(const struct session *s);
 
+/*
+ * The window of receiving. wish: what it should be by what the program consumes; grant: what it may be, up to
+ * its limit, from now on. promised: what the peer may still send that is not consumed; it follows the
+ * grant, but a promise is not taken back: after a smaller grant only consuming lowers it.
+ */
+uint64_t session_receive_wish(const struct session *s);
+void session_receive_grant(struct session *s, uint64_t bytes, time_ns now);
+uint64_t session_receive_promised(const struct session *s);
+/* True when the carriers should report, for the sake of that window: who only receives asks nothing else of them. */
+bool session_report_due(const struct session *s, time_ns now);
+/* When nothing was to do for a while: gives back what the windows grew to. */
+void session_rest(struct session *s, time_ns now);
+
 /* Memory: blocks of BLOCK_BYTES. wanted: how many more it can use now. reclaim: a spare one, or NULL. */
 unsigned session_blocks_wanted(const struct session *s);
 void session_lend(struct session *s, void *block);
 void *session_reclaim(struct session *s);
+/*
+ * Without a block, as at first and when the last was reclaimed while nothing was under way, it sleeps: place,
+ * send_space and plan return 0, for it must be lent one first. All else goes on, next_writer too.
+ */
+bool session_asleep(const struct session *s);
 
 /* The program's bytes. space: where the next ones go (iovecs used, 0: no room or no blocks lent). */
 uint64_t session_room(const struct session *s);

@@ -6,6 +6,8 @@
 #include "core/receive_buffer.h"
 #include "core/sender.h"
 #include "core/session.h"
+#include "core/window.h"
+#include "core/work.h"
 
 #define STAGING_BYTES BLOCK_BYTES
 /* Within large frames only so much is read beyond the end of one: the next is to go straight to its place. */
@@ -19,7 +21,10 @@ struct session {
 	struct stock stock;
 	struct sender sender;
 	struct receive_buffer receive;
-	struct range receive_ranges[RANGES_HELD_MAX];
+	struct window window;           /* of receiving, as it should be */
+	struct work *work;              /* a block of the stock; NULL: asleep */
+	bool slots_in_work;
+	uint64_t woken_from;            /* what had been written and received, together, when it woke */
 	time_ns resume_timeout_ns;      /* the smaller of both ends' */
 	time_ns finished_at;            /* when the state became FINISHED */
 	time_ns pathless_at;            /* since when there is no path; TIME_NEVER: there is one */
@@ -32,7 +37,8 @@ struct session {
 	bool mode_wished;               /* the peer is to be asked for mode_wish as soon as there is a path */
 	enum session_mode mode_wish;
 	uint64_t peer_consumed;         /* of our bytes, by the peer's program */
-	uint64_t peer_window;           /* the receive limit that the peer began with */
+	time_ns reported_at;            /* when a carrier last did */
+	time_ns moved_at;               /* when bytes last went in or out at the program's side */
 	uint64_t limit_announced;       /* our receive limit as last told */
 	uint8_t *staging;               /* a block in use between place and arrived, and while it is held */
 	size_t placed_bytes;            /* how many bytes of that reading go straight into the receive buffer */
@@ -87,9 +93,10 @@ int session_input(struct session *s, struct path *p, const uint8_t **bytes, size
 void session_drop_held(struct session *s, const struct path *p);
 /* -EPROTO resets the session. Returns the error. */
 int session_broken(struct session *s, int error, time_ns now);
-/* So many bytes of the stream are here for the first time. */
+/* So many bytes of the stream are here for the first time. The program has consumed more. */
 void session_count_arrived(struct session *s, struct path *p, uint64_t bytes, bool advanced,
 			   time_ns now);
+void session_count_consumed(struct session *s, time_ns now);
 /* The bytes of a DATA frame, or a part of them, are in. */
 void session_data_arrived(struct session *s, struct path *p, uint64_t bytes, time_ns now);
 /* Marks stream bytes [start, end), now stored, as arrived. */

@@ -149,7 +149,8 @@ int session_add_path(struct session *s, struct path *p, uint16_t id, unsigned ra
 	p->received_at = now;
 	p->ping_wait_ns = smaller(PROBE_FIRST_NS, s->config.probe_interval_ns);
 	p->ping_at = now + PROVE_NS;
-	health_init(&p->health, rtt_ns > 0 ? rtt_ns : 100 * NS_PER_MS, now);
+	health_init(&p->health, NULL, rtt_ns > 0 ? rtt_ns : 100 * NS_PER_MS, now);
+	work_path(s, p);
 	/* The ACKs of what arrived may have been lost with the paths that there were. */
 	bool alone = s->pathless_at != TIME_NEVER;
 	s->sender.paths[slot] = p;
@@ -205,7 +206,7 @@ void session_remove_path(struct session *s, struct path *p, time_ns now)
 void session_path_report(struct session *s, struct path *p, const struct carrier_report *report,
 			 time_ns now)
 {
-	(void)s;
+	s->reported_at = now;
 	health_report(&p->health, report, now);
 }
 

@@ -450,11 +450,11 @@ static int make_endpoint(struct dialler *d, struct failure *failure)
 	if (err < 0)
 		return failure_system(failure, -err, "getting random bytes");
 	config.promised_bytes = memory_promise(&d->engine->memory, d->options.receive_buffer_bytes);
-	config.session.receive_limit_bytes = config.promised_bytes;
+	config.session.start_bytes = config.promised_bytes;
 	offer->carrier = CARRIER_TCP;
 	offer->kind = (uint8_t)config.session.kind;
 	offer->mode = (uint8_t)config.session.mode;
-	offer->receive_limit = config.session.receive_limit_bytes;
+	offer->receive_limit = config.session.start_bytes;
 	offer->range_credit = RANGE_CREDIT;
 	offer->resume_timeout_ms = time_to_ms(d->options.resume_timeout_ns);
 	offer->orphan_timeout_ms = time_to_ms(d->options.orphan_timeout_ns);

@@ -14,8 +14,6 @@
 #include "driver/lent.h"
 #include "driver/link.h"
 
-#define RETRY_NS     (20 * NS_PER_MS)           /* after memory was refused */
-
 static void pump(struct task *t);
 static void deadline_expired(struct timer *t, time_ns now);
 static void retry_expired(struct timer *t, time_ns now);
@@ -39,7 +37,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 		free(memory);
 		return error;
 	}
-	ep->promised_bytes = config->promised_bytes;
+	ep->promised_bytes = ep->window_bytes = config->promised_bytes;
 	memcpy(ep->secret, config->secret, sizeof ep->secret);
 	ep->messages = config->session.kind == SESSION_MESSAGES;
 	snprintf(ep->peer, sizeof ep->peer, "%s", config->peer);
@@ -117,8 +115,31 @@ enum session_state endpoint_state(struct endpoint *ep)
 	return state;
 }
 
+/* The window of receiving: as large as it should be and the budget allows, and no more in reserve than that. */
+static void settle_window(struct endpoint *ep)
+{
+	struct memory *m = &ep->engine->memory;
+	uint64_t wish = session_receive_wish(ep->session), held;
+
+	if (wish > ep->promised_bytes)
+		ep->promised_bytes = memory_promise_more(m, ep->promised_bytes, wish);
+	if (wish > ep->promised_bytes)
+		wish = ep->promised_bytes;
+	if (wish != ep->window_bytes)
+		session_receive_grant(ep->session, wish, clock_now());
+	ep->window_bytes = wish;
+	held = session_receive_promised(ep->session);
+	if (held < wish)
+		held = wish;
+	if (held < ep->promised_bytes) {
+		memory_withdraw(m, ep->promised_bytes - held);
+		ep->promised_bytes = held;
+	}
+}
+
 bool endpoint_lend(struct endpoint *ep)
 {
+	settle_window(ep);
 	for (unsigned wanted = session_blocks_wanted(ep->session); wanted > 0; wanted--) {
 		void *block = memory_take(&ep->engine->memory);
 
@@ -163,6 +184,13 @@ void endpoint_reclaim(struct endpoint *ep)
 		memory_give(&ep->engine->memory, block);
 		ep->blocks--;
 	}
+}
+
+void endpoint_rest(struct endpoint *ep, time_ns now)
+{
+	endpoint_reclaim(ep);
+	session_rest(ep->session, now);
+	settle_window(ep);
 }
 
 static void tell_dialler(struct endpoint *ep, bool consider)

@@ -45,7 +45,7 @@ struct dialler;                 /* redial.c's, for one endpoint */
 struct endpoint_config {
 	/* as session_init takes it; id is filled in by the caller */
 	struct session_config session;
-	/* of memory_promise for its window: the endpoint's from now on, if it is made */
+	/* of memory_promise, what its window begins with: the endpoint's from now on, if it is made */
 	uint64_t promised_bytes;
 	uint8_t secret[SECRET_BYTES];           /* proves JOINs */
 	char peer[PEER_TEXT_BYTES];             /* what hawser_peer says; a dial may set it later */
@@ -100,7 +100,8 @@ struct endpoint {
 	struct task pump;
 	struct timer deadline;          /* the session's, or sooner: to take back blocks that lie idle */
 	unsigned blocks;                /* lent to the session */
-	uint64_t promised_bytes;        /* of memory_promise */
+	uint64_t promised_bytes;        /* of memory_promise: the window, and what is promised beyond it still */
+	uint64_t window_bytes;          /* as granted to the session */
 	bool refused;                   /* memory was: a retry is due */
 	struct timer retry;             /* memory was refused, or a reset is still to be told */
 	bool retrying;                  /* it runs */

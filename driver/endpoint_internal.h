@@ -7,6 +7,8 @@
 
 /* To get RESET or CLOSE written, at most. */
 #define TELL_END_NS (2 * NS_PER_S)
+/* After memory was refused. */
+#define RETRY_NS    (20 * NS_PER_MS)
 
 /* endpoint_table.c. add: 0, -ENOMEM, -EEXIST. over: it is listed with those that have ended. */
 int endpoint_table_add(struct endpoint *ep);
@@ -40,7 +42,8 @@ struct written endpoint_write_links(struct endpoint *ep, bool program, time_ns n
 void endpoint_tick(struct endpoint *ep, bool program, time_ns now);
 time_ns endpoint_deadline(const struct endpoint *ep, time_ns now);
 
-/* endpoint.c: takes back the blocks that the session does not use. */
+/* endpoint.c: takes back the blocks that the session does not use; then what its windows grew to, if it rests. */
 void endpoint_reclaim(struct endpoint *ep);
+void endpoint_rest(struct endpoint *ep, time_ns now);
 
 #endif

@@ -12,10 +12,22 @@ static struct carrier *carrier_of(const struct link *l, bool program)
 	return program ? l->twin : l->carrier;
 }
 
+static void report_links(struct endpoint *ep, bool program, time_ns now)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		struct link *l = ep->links[i];
+
+		if (l && carrier_of(l, program))
+			link_report(l, carrier_of(l, program), now);
+	}
+}
+
 bool endpoint_read_links(struct endpoint *ep, bool program, time_ns now)
 {
 	bool more = false;
 
+	if (session_report_due(ep->session, now))
+		report_links(ep, program, now);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct link *l = ep->links[i];
 
@@ -62,18 +74,18 @@ time_ns endpoint_deadline(const struct endpoint *ep, time_ns now)
 {
 	time_ns deadline = session_deadline(ep->session, now);
 
-	return holds_idle(ep) && deadline > now + IDLE_NS ? now + IDLE_NS : deadline;
+	if (holds_idle(ep) && deadline > now + IDLE_NS)
+		deadline = now + IDLE_NS;
+	/* It cannot wake for want of memory, and looks again after a while. */
+	if ((ep->refused || ep->retrying) && session_asleep(ep->session) && deadline <= now)
+		deadline = now + RETRY_NS;
+	return deadline;
 }
 
 void endpoint_tick(struct endpoint *ep, bool program, time_ns now)
 {
-	for (unsigned i = 0; i < PATHS_MAX; i++) {
-		struct link *l = ep->links[i];
-
-		if (l && carrier_of(l, program))
-			link_report(l, carrier_of(l, program), now);
-	}
+	report_links(ep, program, now);
 	session_tick(ep->session, now);
 	if (holds_idle(ep))
-		endpoint_reclaim(ep);
+		endpoint_rest(ep, now);
 }

@@ -161,13 +161,6 @@ static struct handshake_terms terms_of(const struct options *options, uint64_t w
 	};
 }
 
-/* A program that leaves sessions waiting gets no more than a share of each further one. */
-static uint64_t window_wish(const struct listener *listener)
-{
-	return accept_queue_waiting(listener->queue) > 0 ? MEMORY_SHARE_BYTES :
-							   listener->options.receive_buffer_bytes;
-}
-
 static void decide_hello(struct guest *guest, const struct handshake_offer *offer)
 {
 	struct listener *listener = guest->listener;
@@ -183,7 +176,7 @@ static void decide_hello(struct guest *guest, const struct handshake_offer *offe
 	} else if (accept_queue_waiting(listener->queue) >= WAITING_MAX) {
 		greeting_refuse(&guest->greeting, REASON_BUSY);
 	} else {
-		guest->window_bytes = memory_promise(&e->memory, window_wish(listener));
+		guest->window_bytes = memory_promise(&e->memory, listener->options.receive_buffer_bytes);
 		guest->promised_bytes = guest->window_bytes;
 		terms = terms_of(&listener->options, guest->window_bytes, offer->kind);
 		if (greeting_admit(&guest->greeting, NULL, &terms) < 0)
@@ -239,7 +232,7 @@ static int make_endpoint(struct guest *guest, const struct carrier_route *route,
 	};
 	int err;
 
-	config.session.receive_limit_bytes = guest->promised_bytes;
+	config.session.start_bytes = guest->promised_bytes;
 	/* The listener's own mode is for what it sends; without one it does as the dialler asks. */
 	if (!options->mode_named)
 		config.session.mode = (enum session_mode)offer->mode;

@@ -367,6 +367,10 @@ bool link_write(struct link *l, struct carrier *by, time_ns now)
 	struct endpoint *ep = l->endpoint;
 	struct iovec iov[IOV_MOST];
 
+	if (session_asleep(ep->session))
+		endpoint_lend(ep);
+	if (session_asleep(ep->session))
+		return false;
 	unsigned used = session_plan(ep->session, &l->path, iov, IOV_MOST, now);
 	size_t planned = iov_bytes(iov, used);
 	/* What is last goes with the end, in one packet. */

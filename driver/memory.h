@@ -4,7 +4,8 @@
  * out, and one budget for all of them.
  *
  * Half of the budget is for windows. A window is promised to a peer and cannot be taken back, and a carrier
- * that is not read looks dead: so what a peer may send is settled before it may, not when it comes. The other
+ * that is not read looks dead: so what a peer may send is settled before it may, not when it comes. Each begins
+ * small, with a share at least, and grows by what its program consumes, while there is something left. The other
  * half is for what programs write: when it is used up, a session that keeps a share waits for its peer.
  */
 #ifndef HAWSER_DRIVER_MEMORY_H
@@ -21,7 +22,9 @@
 #define MEMORY_SPARE_MAX 256u
 /* What every session has in either direction, whatever the budget: the least that either buffer may be. */
 #define MEMORY_SHARE_BYTES (256u << 10)
-/* A window takes no more than this part of what is left for windows: the next ones find something, too. */
+/* What a window begins with, when that is no more than the part that it may grow by; else a share. */
+#define MEMORY_START_BYTES (1u << 20)
+/* A window grows by no more than this part of what is left for windows: the next ones find something, too. */
 #define MEMORY_WINDOW_PART 8u
 /* The budget: a part of the system's memory, or what the environment says. */
 #define MEMORY_PART        4u
@@ -54,10 +57,12 @@ void memory_give_bytes(struct memory *m, void *bytes, size_t length);
 uint64_t memory_budget(uint64_t system_bytes, const char *text);
 
 /*
- * The window that a new session may have: `want`, or less, but no less than a share. It counts until
- * memory_withdraw. The sum is at most half of the budget and a share for each session.
+ * The window of a new session: what it begins with, or `want` if that is less. It counts until memory_withdraw. Growing:
+ * one of `have` bytes may have what is returned, `want` or less, but not less than it has. The sum is at most
+ * half of the budget and a share for each session.
  */
 uint64_t memory_promise(struct memory *m, uint64_t want);
+uint64_t memory_promise_more(struct memory *m, uint64_t have, uint64_t want);
 void memory_withdraw(struct memory *m, uint64_t bytes);
 /* The window that had been promised, and withdrawn. False: it is not to be had now. */
 bool memory_promise_again(struct memory *m, uint64_t bytes);

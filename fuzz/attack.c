@@ -146,6 +146,8 @@ void attack_pump(struct attack *w)
 
 	attack_lend(w);
 	while ((p = session_next_writer(w->s, w->now)) != NULL) {
+		if (session_asleep(w->s) && !w->lends)
+			return;
 		HOLDS(attack_write(w, index_of(w, p), SIZE_MAX) > 0);
 		HOLDS(++writes < WRITES_MAX);
 	}

@@ -59,7 +59,7 @@ static void check(struct attack *w)
 	if (state == SESSION_OPEN)
 		HOLDS(!j->over);
 	if (state >= SESSION_CLOSED)
-		HOLDS(session_deadline(s, w->now) == TIME_NEVER && session_blocks_wanted(s) == 0);
+		HOLDS(session_deadline(s, w->now) == TIME_NEVER && session_blocks_wanted(s) <= session_asleep(s));
 	if (state == SESSION_RESET && !w->violated && !j->over)
 		HOLDS(w->reset_here);
 }

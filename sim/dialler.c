@@ -90,7 +90,7 @@ static void offer(struct world *w, struct host *host, struct want *want, bool jo
 		.carrier = 1,
 		.kind = (uint8_t)w->plan.kind,
 		.mode = (uint8_t)w->plan.host[1].mode,
-		.receive_limit = host->config.receive_limit_bytes,
+		.receive_limit = host_start_bytes(host),
 		.range_credit = RANGE_CREDIT,
 		.resume_timeout_ms = host->config.resume_timeout_ns == TIME_NEVER
 					     ? TIMEOUT_MS_NEVER

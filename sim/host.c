@@ -27,6 +27,7 @@ static void config_init(struct world *w, struct host *host)
 		.mode = plan->mode,
 		.send_limit_bytes = plan->send_limit_bytes,
 		.receive_limit_bytes = plan->receive_limit_bytes,
+		.start_bytes = plan->start_bytes,
 		.resume_timeout_ns = w->plan.resume_timeout_ns,
 		.orphan_timeout_ns = w->plan.orphan_timeout_ns,
 		.probe_interval_ns = plan->probe_interval_ns,
@@ -39,6 +40,11 @@ static void config_init(struct world *w, struct host *host)
 	host->next_path_id = random_one_in(&r, 4) ? (uint16_t)(0xfffe - random_below(&r, 8)) : 0;
 }
 
+uint64_t host_start_bytes(const struct host *host)
+{
+	return host->config.start_bytes > 0 ? host->config.start_bytes : host->config.receive_limit_bytes;
+}
+
 void host_init(struct world *w, unsigned number)
 {
 	struct host *host = &w->host[number];
@@ -46,12 +52,13 @@ void host_init(struct world *w, unsigned number)
 	memset(host, 0, sizeof *host);
 	host->number = number;
 	random_init(&host->random, w->plan.seed, 200 + number);
+	random_init(&host->budget, w->plan.seed, 410 + number);
 	config_init(w, host);
 	host->memory = malloc(session_bytes(&host->config));
 	if (host->memory == NULL)
 		abort();
 	host->wake_at = host->deadline = TIME_NEVER;
-	host->told_limit = host->config.receive_limit_bytes;
+	host->told_limit = host->promised_bytes = host_start_bytes(host);
 	host->heard_at = host->pathless_at = w->now;
 	program_init(w, host);
 	for (unsigned i = 0; i < SIM_NETWORKS; i++)
@@ -126,12 +133,17 @@ static void tick(struct world *w, struct host *host)
 {
 	host_links_report(w, host);
 	session_tick(host->session, host_now(w, host));
-	if (holds_idle(host) && host_now(w, host) - host->active_at >= IDLE_NS)
+	if (holds_idle(host) && host_now(w, host) - host->active_at >= IDLE_NS) {
 		host_reclaim(host);
+		session_rest(host->session, host_now(w, host));
+		host_settle_window(w, host);
+	}
 }
 
 static void pump_once(struct world *w, struct host *host)
 {
+	if (session_report_due(host->session, host_now(w, host)))
+		host_links_report(w, host);
 	host_links_read(w, host);
 	program_read(w, host);
 	program_write(w, host);
@@ -182,6 +194,7 @@ static void check_alarm_is_set(struct world *w, const struct host *host)
 static void pump(struct world *w, struct host *host)
 {
 	time_ns now = host_now(w, host);
+	bool starved;
 
 	check_slept_rightly(w, host);
 	host->heard_before = host->heard_at;
@@ -196,11 +209,16 @@ static void pump(struct world *w, struct host *host)
 		pump_once(w, host);
 		host->deadline = session_deadline(host->session, now);
 	}
-	world_must(w, host->deadline > now, "wake-up: host %u keeps a deadline %lld ns in the past",
+	starved = host->refused && session_asleep(host->session);
+	host->touched |= starved;
+	world_must(w, starved || host->deadline > now, "wake-up: host %u keeps a deadline %lld ns in the past",
 		   host->number, (long long)(now - host->deadline));
-	world_must(w, session_next_writer(host->session, now) == NULL,
+	world_must(w, starved || session_next_writer(host->session, now) == NULL,
 		   "wake-up: host %u has more to write after writing all", host->number);
 	check_alarm_is_set(w, host);
+	/* It cannot wake for want of memory, and looks again after a while. */
+	if (host->deadline <= now)
+		host->deadline = now + RETRY_NS;
 	if (holds_idle(host) && host->deadline > host->active_at + IDLE_NS &&
 	    host->active_at + IDLE_NS > now)
 		host->deadline = host->active_at + IDLE_NS;

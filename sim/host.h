@@ -118,6 +118,8 @@ struct host {
 
 	/* Memory. */
 	unsigned blocks, blocks_most;
+	uint64_t promised_bytes;        /* what the window of receiving has in reserve */
+	struct random budget;           /* how much more it gets */
 
 	/* For the oracle. */
 	enum session_state state_seen, final_state;
@@ -136,13 +138,16 @@ struct host {
 void host_init(struct world *w, unsigned number);
 void host_fini(struct world *w, unsigned number);
 void host_run(struct world *w, unsigned number);
+/* What the window of receiving begins with. */
+uint64_t host_start_bytes(const struct host *host);
 time_ns host_now(const struct world *w, const struct host *host);
 struct carrier *host_carrier(struct world *w, const struct host_link *link);
 struct host_link *host_link_on(struct host *host, unsigned network);
 struct host_link *host_link_of(struct host *host, uint16_t path_id);
 bool host_has_links(const struct host *host);
 
-/* host_memory.c: blocks between the world and the core. */
+/* host_memory.c: blocks between the world and the core, and the window's reserve. */
+void host_settle_window(struct world *w, struct host *host);
 bool host_lend(struct world *w, struct host *host);
 void host_reclaim(struct host *host);
 

@@ -139,6 +139,7 @@ void host_load(struct world *w, struct host *host)
 			     &host->session);
 	world_must(w, error == 0, "save: the image of host %u cannot be loaded: %d", host->number,
 		   error);
+	host->promised_bytes = session_receive_promised(host->session);
 	free(host->image);
 	host->image = NULL;
 	host->touched = true;

@@ -155,6 +155,10 @@ void host_links_write(struct world *w, struct host *host)
 	}
 	for (unsigned i = 0; (p = session_next_writer(host->session, host_now(w, host))) != NULL;
 	     i++) {
+		if (session_asleep(host->session))
+			(void)host_lend(w, host);
+		if (session_asleep(host->session))
+			return;
 		world_must(w, i < WRITES_MAX, "output: host %u writes without end", host->number);
 		write_link(w, host,
 			   (struct host_link *)((char *)p - offsetof(struct host_link, path)));

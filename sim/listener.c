@@ -83,7 +83,7 @@ static void decide(struct world *w, struct host *host, struct greeting *g)
 		handshake_refuse(&g->handshake, REASON_DUPLICATE_SESSION, 0);
 		return;
 	}
-	terms.receive_limit = host->config.receive_limit_bytes;
+	terms.receive_limit = host_start_bytes(host);
 	terms.range_credit = RANGE_CREDIT;
 	terms.resume_timeout_ms = to_ms(host->config.resume_timeout_ns);
 	handshake_admit(&g->handshake, NULL, nonce, &terms);

@@ -25,8 +25,8 @@ static void check_blocks(const struct world *w, const struct host *host)
 	unsigned slots = buffer_slots_for(config->send_limit_bytes) +
 			 buffer_slots_for(config->receive_limit_bytes);
 
-	/* Both windows, the spare ones, a tail for every path, one to read into, one to list loans. */
-	world_must(w, host->blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 2,
+	/* Both windows, the spare ones, a tail for every path, one to read into, one to list loans, one to work in. */
+	world_must(w, host->blocks <= slots + STOCK_BLOCKS + PATHS_MAX + 3,
 		   "memory: host %u holds %u blocks", host->number, host->blocks);
 }
 
@@ -41,8 +41,16 @@ static void check_flow(const struct world *w, const struct host *host, const str
 	world_must(w, s->sender.peer_limit <= peer->told_limit,
 		   "limit: host %u believes in %llu of %llu", host->number,
 		   (unsigned long long)s->sender.peer_limit, (unsigned long long)peer->told_limit);
-	world_must(w, s->receive.contiguous - s->receive.consumed <= s->config.receive_limit_bytes,
-		   "memory: host %u keeps more than its limit", host->number);
+	world_must(w, session_receive_promised(s) <= host->promised_bytes,
+		   "memory: host %u promises %llu bytes and has %llu in reserve", host->number,
+		   (unsigned long long)session_receive_promised(s),
+		   (unsigned long long)host->promised_bytes);
+	world_must(w, host->promised_bytes <= s->config.receive_limit_bytes,
+		   "memory: host %u has more in reserve than its limit", host->number);
+	world_must(w, s->receive.contiguous - s->receive.consumed <= host->promised_bytes,
+		   "memory: host %u keeps more than its reserve", host->number);
+	world_must(w, s->sender.buffer.limit_bytes <= s->config.send_limit_bytes,
+		   "memory: host %u buffers more than its limit", host->number);
 	world_must(w, s->sender.buffer.acknowledged <= received_of(peer),
 		   "ack: host %u believes %llu acknowledged, of %llu that came", host->number,
 		   (unsigned long long)s->sender.buffer.acknowledged,
@@ -232,10 +240,14 @@ static uint64_t pace_bytes(const struct world *w, unsigned number)
 	if (plan->loss_ppm > 0 || plan->queue_bytes < 4 * w->plan.packet_bytes)
 		window = 4 * w->plan.packet_bytes < window ? 4 * w->plan.packet_bytes : window;
 	for (unsigned i = 0; i < SIM_HOSTS; i++) {
+		uint64_t start = w->plan.host[i].start_bytes;
+
 		if (w->plan.host[i].send_limit_bytes / 4 < window)
 			window = w->plan.host[i].send_limit_bytes / 4;
 		if (w->plan.host[i].receive_limit_bytes / 4 < window)
 			window = w->plan.host[i].receive_limit_bytes / 4;
+		if (start > 0 && start / 4 < window)
+			window = start / 4;
 	}
 	if (round_trips == 0)
 		round_trips = 1;

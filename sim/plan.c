@@ -47,6 +47,16 @@ static void draw_lending(struct plan *plan)
 		plan->host[i].lend_most = random_one_in(&r, 2) ? random_scale(&r, 1000, 8u << 20) : 0;
 }
 
+static void draw_starts(struct plan *plan)
+{
+	struct random r;
+
+	random_init(&r, plan->seed, 3);
+	for (unsigned i = 0; i < SIM_HOSTS; i++)
+		plan->host[i].start_bytes =
+			random_one_in(&r, 4) ? 0 : random_scale(&r, 4096, plan->host[i].receive_limit_bytes);
+}
+
 static uint64_t draw_argument(struct random *r, enum fault_kind kind)
 {
 	uint64_t low = fault_traits[kind].argument_low, high = fault_traits[kind].argument_high;
@@ -191,6 +201,7 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 		steer(&r, o, plan);
 	draw_timeouts(&r, plan);
 	draw_lending(plan);
+	draw_starts(plan);
 	while (plan->fault_count < faults)
 		draw_fault(&r, o, plan, draw_kind(&r, o, plan->hard));
 }
@@ -228,9 +239,10 @@ void plan_print(const struct plan *plan)
 		       plan->network[i].queue_bytes, plan->network[i].absent ? ", absent" : "");
 	for (unsigned i = 0; i < SIM_HOSTS; i++)
 		printf("  host %u: %s, writes %" PRIu64 ", lends %" PRIu64 ", windows %" PRIu64
-		       " and %" PRIu64 "%s\n",
+		       " and %" PRIu64 " from %" PRIu64 "%s\n",
 		       i, modes[plan->host[i].mode], plan->host[i].to_write, plan->host[i].lend_most,
 		       plan->host[i].send_limit_bytes, plan->host[i].receive_limit_bytes,
+		       plan->host[i].start_bytes,
 		       plan->host[i].discard_at != UINT64_MAX ? ", discards" : "");
 	for (unsigned i = 0; i < plan->fault_count; i++)
 		fault_print(&plan->fault[i]);

@@ -22,6 +22,7 @@ struct plan_network {
 struct plan_host {
 	enum session_mode mode;
 	uint64_t send_limit_bytes, receive_limit_bytes;
+	uint64_t start_bytes;           /* of the windows; 0: all from the start */
 	uint64_t to_write;              /* by the program, before it closes its direction */
 	uint64_t write_most, read_most; /* in one go */
 	uint64_t lend_most;             /* lent and not back; 0: the program lends nothing */

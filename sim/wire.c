@@ -79,6 +79,15 @@ static void check_ack(struct world *w, struct host *host, const struct wire *wir
 		FAIL("ack: host %u acknowledges what was never sent", host->number);
 	if (ack.receive_limit > session_receive_limit(host->session))
 		FAIL("limit: host %u promises more than it has", host->number);
+	if (ack.window_units > 0) {
+		uint64_t window = (uint64_t)ack.window_units * WINDOW_UNIT_BYTES;
+		struct session_figures figures;
+
+		session_figures(host->session, &figures);
+		if (ack.receive_limit > window + figures.consumed)
+			FAIL("window: host %u tells of more consumed than the %llu that are",
+			     host->number, (unsigned long long)figures.consumed);
+	}
 	if (ack.receive_limit > host->told_limit)
 		host->told_limit = ack.receive_limit;
 	for (unsigned i = 0; i < ack.range_count; i++)

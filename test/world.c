@@ -484,6 +484,13 @@ static void read_program(struct world *w, unsigned index)
 	}
 }
 
+static time_ns queue_ns(const struct world_link *link, unsigned from)
+{
+	const struct world_pipe *pipe = &link->pipe[from];
+
+	return (time_ns)((pipe->written - pipe->sent) * (uint64_t)NS_PER_S / link->rate_bytes);
+}
+
 /* What would wake a driver. */
 static bool wakes(struct world *w, unsigned index)
 {
@@ -537,6 +544,9 @@ static void turn(struct world *w, unsigned index)
 		report.acked_bytes = report.delivered = link->pipe[index].arrived;
 		report.waiting = link->pipe[index].arrived < link->pipe[index].sent;
 		report.ack_age_ns = w->now - link->pipe[index].heard_at;
+		report.rtt_min_ns = 2 * link->delay_ns;
+		/* What waits counts as a queue of the network. */
+		report.rtt_ns = report.rtt_min_ns + queue_ns(link, 0) + queue_ns(link, 1);
 		session_path_report(host->session, &link->path[index], &report, w->now);
 		if (!w->strict || pipe_room(host, link, index) > 0)
 			session_path_room(host->session, &link->path[index], true);

@@ -321,6 +321,9 @@ static void tcp_report(struct carrier *c, struct carrier_report *report)
 			  length >= offsetof(struct tcp_info, tcpi_delivered) + sizeof info.tcpi_delivered;
 	report->ack_age_ns = info.tcpi_last_ack_recv * NS_PER_MS;
 	report->rtt_ns = info.tcpi_rtt * NS_PER_US;
+	/* Before the first sample it reads as for ever. */
+	if (info.tcpi_min_rtt != UINT32_MAX)
+		report->rtt_min_ns = info.tcpi_min_rtt * NS_PER_US;
 }
 
 static void tcp_backlog(struct carrier *c, uint32_t bytes)

@@ -3,6 +3,7 @@
  * What came before the program made a handle of the session, in the backlog or just after: among it messages
  * that only a handle can be given. And that a program with a descriptor is told of those.
  */
+#include <stdatomic.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -12,6 +13,8 @@
 #define LARGE_BYTES (3u << 20)          /* more than PACKET_BYTES_MAX */
 #define MAIN_BYTES  900000u             /* less, but by Linux's defaults more than a packet of the system */
 #define SENT_MAX    8u
+/* Less than a window begins with: so much of what is larger comes before anybody reads. */
+#define HELD_BYTES  900000u
 
 /* A message, in parts of `part` bytes; 0: in one call. */
 struct sent {
@@ -55,22 +58,86 @@ static hawser_t *open_there(const char *kind, const char *where)
 	return h;
 }
 
-/* All of it is acknowledged, so that the acceptor's engine has had it in its hand. */
-static hawser_t *dial_and_send(const struct early *e)
+/* The dialler's end. Its thread writes: what no window takes waits for a reader, as with TCP. */
+struct dialled {
+	hawser_t *h;
+	struct early what;
+	uint8_t seed;
+	pthread_t thread;
+	atomic_bool written;
+	bool broken;                    /* before it was all taken; read after the thread's end */
+};
+
+static bool write_one(struct dialled *d, const uint8_t *from, const struct sent *s)
 {
-	hawser_t *h = open_there("message", address);
+	uint32_t at = 0;
 
-	for (unsigned i = 0; i < e->count; i++) {
-		const struct sent *s = &e->sent[i];
-		uint32_t at = 0;
+	for (; s->part && s->bytes - at > s->part; at += s->part)
+		if (hawser_send(d->h, from + at, s->part, HAWSER_MORE) != s->part)
+			return false;
+	return hawser_send(d->h, from + at, s->bytes - at, 0) == s->bytes - at;
+}
 
-		fill(bytes, s->bytes, i, 1);
-		for (; s->part && s->bytes - at > s->part; at += s->part)
-			CHECK_EQ(hawser_send(h, bytes + at, s->part, HAWSER_MORE), s->part);
-		CHECK_EQ(hawser_send(h, bytes + at, s->bytes - at, 0), s->bytes - at);
+static void *write_all(void *of)
+{
+	struct dialled *d = of;
+	uint8_t *from = malloc(LARGE_BYTES);
+
+	CHECK(from);
+	for (unsigned i = 0; i < d->what.count && !d->broken; i++) {
+		fill(from, d->what.sent[i].bytes, i, d->seed);
+		d->broken = !write_one(d, from, &d->what.sent[i]);
 	}
-	CHECK_EQ(hawser_drain(hawser_fd(h), WAIT_MS), 0);
-	return h;
+	free(from);
+	d->written = true;
+	return NULL;
+}
+
+/* What is acknowledged, the acceptor's engine has had in its hand: all, or as much as it takes unread. */
+static void wait_held(struct dialled *d)
+{
+	struct hawser_info info;
+
+	for (;;) {
+		bool written = d->written;
+
+		CHECK(hawser_info(hawser_fd(d->h), &info, sizeof info) >= 0);
+		if (info.bytes_acknowledged >= HELD_BYTES ||
+		    (written && info.bytes_acknowledged == info.bytes_written))
+			return;
+		wait_ms(1);
+	}
+}
+
+static struct dialled *dial_and_write(const char *kind, const char *where, const struct early *e, uint8_t seed)
+{
+	struct dialled *d = calloc(1, sizeof *d);
+
+	CHECK(d);
+	d->h = open_there(kind, where);
+	d->what = *e;
+	d->seed = seed;
+	CHECK_EQ(pthread_create(&d->thread, NULL, write_all, d), 0);
+	wait_held(d);
+	return d;
+}
+
+static struct dialled *dial_and_send(const struct early *e)
+{
+	return dial_and_write("message", address, e, 1);
+}
+
+/* True: it all went in. */
+static bool written_all(struct dialled *d)
+{
+	CHECK_EQ(pthread_join(d->thread, NULL), 0);
+	return !d->broken;
+}
+
+static void dialled_close(struct dialled *d)
+{
+	hawser_close(d->h);
+	free(d);
 }
 
 /* A whole message; false: 0 or an error came, as *result. */
@@ -101,14 +168,12 @@ static void receive_all(hawser_t *h, const struct early *e)
 	}
 }
 
-/* Everything that was sent, then a message each way, then both ends. */
-static void finish(hawser_t *dialled, hawser_t *accepted, const struct early *e)
+/* A message each way, then both ends. */
+static void say_farewell(hawser_t *dialled, hawser_t *accepted)
 {
 	ssize_t result;
 	size_t have;
 
-	CHECK(accepted);
-	receive_all(accepted, e);
 	CHECK_EQ(hawser_send(accepted, "yes", 3, 0), 3);
 	CHECK_EQ(hawser_shutdown(accepted), 0);
 	CHECK(receive_message(dialled, &have, &result));
@@ -122,24 +187,34 @@ static void finish(hawser_t *dialled, hawser_t *accepted, const struct early *e)
 	CHECK_EQ(hawser_close(accepted), 0);
 }
 
+/* Everything that was sent, and what follows. */
+static void finish(struct dialled *d, hawser_t *accepted)
+{
+	CHECK(accepted);
+	receive_all(accepted, &d->what);
+	CHECK(written_all(d));
+	say_farewell(d->h, accepted);
+	free(d);
+}
+
 static void accepted_as_a_handle(void)
 {
 	for (unsigned i = 0; i < EARLY_COUNT; i++) {
-		hawser_t *dialled = dial_and_send(&all[i]);
+		struct dialled *dialled = dial_and_send(&all[i]);
 
-		finish(dialled, hawser_accept(listening), &all[i]);
+		finish(dialled, hawser_accept(listening));
 	}
 }
 
 static void accepted_and_then_made_one(void)
 {
 	for (unsigned i = 0; i < EARLY_COUNT; i++) {
-		hawser_t *dialled = dial_and_send(&all[i]);
+		struct dialled *dialled = dial_and_send(&all[i]);
 		int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 
 		CHECK(fd >= 0);
 		wait_ms(200);
-		finish(dialled, hawser_handle(fd), &all[i]);
+		finish(dialled, hawser_handle(fd));
 	}
 }
 
@@ -152,17 +227,18 @@ static void dialled_and_then_made_one(void)
 	CHECK(accepted);
 	CHECK_EQ(hawser_send(accepted, "", 0, 0), 0);
 	CHECK_EQ(hawser_drain(hawser_fd(accepted), WAIT_MS), 0);
-	finish(accepted, hawser_handle(dialled), &empty);
+	hawser_t *made = hawser_handle(dialled);
+	CHECK(made);
+	receive_all(made, &empty);
+	say_farewell(accepted, made);
 }
 
 static void streams(void)
 {
-	for (unsigned late = 0; late < 2; late++) {
-		hawser_t *dialled = open_there("stream", stream_address);
+	const struct early large = { .count = 1, .sent = { { LARGE_BYTES, 0 } } };
 
-		fill(bytes, LARGE_BYTES, 0, 2);
-		CHECK_EQ(hawser_send(dialled, bytes, LARGE_BYTES, 0), LARGE_BYTES);
-		CHECK_EQ(hawser_drain(hawser_fd(dialled), WAIT_MS), 0);
+	for (unsigned late = 0; late < 2; late++) {
+		struct dialled *dialled = dial_and_write("stream", stream_address, &large, 2);
 		hawser_t *h;
 		if (late) {
 			int fd = accept4(stream_listening, NULL, NULL, SOCK_CLOEXEC);
@@ -173,7 +249,6 @@ static void streams(void)
 			h = hawser_accept(stream_listening);
 		}
 		CHECK(h);
-		CHECK_EQ(hawser_shutdown(dialled), 0);
 		for (size_t at = 0; at < LARGE_BYTES;) {
 			ssize_t n = hawser_recv(h, bytes, LARGE_BYTES, NULL);
 
@@ -181,10 +256,32 @@ static void streams(void)
 			verify(bytes, (size_t)n, at, 2);
 			at += (size_t)n;
 		}
+		CHECK(written_all(dialled));
+		CHECK_EQ(hawser_shutdown(dialled->h), 0);
 		CHECK_EQ(hawser_recv(h, bytes, 1, NULL), 0);
-		hawser_close(dialled);
+		dialled_close(dialled);
 		hawser_close(h);
 	}
+}
+
+/* The messages that came before the reset, and as much of the last as the window took. */
+static void receive_until_reset(hawser_t *h, const struct early *e)
+{
+	ssize_t result;
+	size_t have;
+
+	for (unsigned i = 0;; i++) {
+		bool whole = receive_message(h, &have, &result);
+
+		verify(bytes, have, i, 1);
+		if (!whole) {
+			CHECK(i == e->count || (i + 1 == e->count && have >= HELD_BYTES));
+			break;
+		}
+		CHECK_EQ(have, e->sent[i].bytes);
+	}
+	CHECK_EQ(result, -1);
+	CHECK_EQ(errno, ECONNRESET);
 }
 
 /* The peer has reset the session: what came before is read first. */
@@ -192,22 +289,18 @@ static void reset_while_it_waits(void)
 {
 	for (unsigned i = 0; i < EARLY_COUNT; i++) {
 		struct early first = all[i];
-		ssize_t result;
-		size_t have;
 
 		/* Those that are in the acceptor's face, or in its socket. */
 		first.count = first.sent[0].bytes == 5 && first.sent[1].bytes == 0 ? 2 : 1;
-		hawser_t *dialled = dial_and_send(&first);
-		CHECK_EQ(hawser_abort(hawser_fd(dialled)), 0);
+		struct dialled *dialled = dial_and_send(&first);
+		CHECK_EQ(hawser_abort(hawser_fd(dialled->h)), 0);
+		(void)written_all(dialled);
 		wait_ms(50);
 		hawser_t *h = hawser_accept(listening);
 		CHECK(h);
 		wait_ms(50);
-		receive_all(h, &first);
-		CHECK(!receive_message(h, &have, &result));
-		CHECK_EQ(result, -1);
-		CHECK_EQ(errno, ECONNRESET);
-		hawser_close(dialled);
+		receive_until_reset(h, &first);
+		dialled_close(dialled);
 		hawser_close(h);
 	}
 }
@@ -238,7 +331,7 @@ static bool kernel_tells(void)
 static void no_clock_before_its_turn(void)
 {
 	const struct early *unread = &all[1], *backlog = &all[0];
-	hawser_t *dialled[2] = { dial_and_send(unread), NULL };
+	struct dialled *dialled[2] = { dial_and_send(unread), NULL };
 	int fd = accept(listening, NULL, NULL);
 
 	CHECK(fd >= 0);
@@ -247,13 +340,13 @@ static void no_clock_before_its_turn(void)
 		printf("this kernel does not tell whether a session has been accepted\n");
 	else
 		wait_ms(3500);
-	finish(dialled[0], hawser_handle(fd), unread);
-	finish(dialled[1], hawser_accept(listening), backlog);
+	finish(dialled[0], hawser_handle(fd));
+	finish(dialled[1], hawser_accept(listening));
 }
 
 static void descriptors_are_told(void)
 {
-	hawser_t *dialled[EARLY_COUNT];
+	struct dialled *dialled[EARLY_COUNT];
 	int fds[EARLY_COUNT];
 	char words[256];
 
@@ -273,25 +366,27 @@ static void descriptors_are_told(void)
 			CHECK_EQ(errno, ECONNRESET);
 			hawser_reason(fds[i], words, sizeof words);
 			CHECK(strstr(words, e->words));
-			CHECK_EQ(hawser_recv(dialled[i], bytes, 1, NULL), -1);
+			CHECK_EQ(hawser_recv(dialled[i]->h, bytes, 1, NULL), -1);
 			CHECK_EQ(errno, ECONNRESET);
 		}
 		close(fds[i]);
-		hawser_close(dialled[i]);
+		(void)written_all(dialled[i]);
+		dialled_close(dialled[i]);
 	}
 }
 
 /* Closed with such a message unread: a reset, as with any other. */
 static void closed_while_it_waits(void)
 {
-	hawser_t *dialled = dial_and_send(&all[1]);
+	struct dialled *dialled = dial_and_send(&all[1]);
 	int fd = accept(listening, NULL, NULL);
 
 	CHECK(fd >= 0);
 	close(fd);
-	CHECK_EQ(hawser_recv(dialled, bytes, 1, NULL), -1);
+	CHECK_EQ(hawser_recv(dialled->h, bytes, 1, NULL), -1);
 	CHECK_EQ(errno, ECONNRESET);
-	hawser_close(dialled);
+	(void)written_all(dialled);
+	dialled_close(dialled);
 }
 
 int main(void)

@@ -316,7 +316,7 @@ def unread(victim):
 def resets_unheard(victim):
     """The timer of a reset that cannot be told must not outlive the session."""
     carrier = victim.session().open(receive_buffer=4096)
-    if not pours(carrier, 7 << 20):
+    if not pours(carrier, 256 << 10):
         sys.exit("the session did not take what it had promised to")
     time.sleep(0.3)
     carrier.send(reset())

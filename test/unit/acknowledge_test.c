@@ -215,7 +215,8 @@ static void what_the_peer_consumed(void)
 	begin(1);
 	solo_write(solo, 50000);
 	solo_carry_all(solo);
-	ack = (struct frame_ack){ .receive_limit = LIMIT + 20000, .range_credit = RANGE_CREDIT };
+	ack = (struct frame_ack){ .receive_limit = LIMIT + 20000, .range_credit = RANGE_CREDIT,
+				  .window_units = LIMIT / WINDOW_UNIT_BYTES };
 	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
 	session_figures(solo->s, &figures);
 	CHECK_EQ(figures.peer_consumed, 20000);
@@ -234,6 +235,21 @@ static void what_the_peer_consumed(void)
 	CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
 	session_figures(solo->s, &figures);
 	CHECK_EQ(figures.peer_consumed, 50000);
+	solo_free(solo);
+	/* A window that grows is not consumed; one that is not told says nothing; nor does one beyond all. */
+	begin(1);
+	solo_write(solo, 50000);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 4; i++) {
+		static const uint32_t units[] = { 2 * LIMIT / WINDOW_UNIT_BYTES, 0, WINDOW_UNITS_MAX,
+						  2 * LIMIT / WINDOW_UNIT_BYTES - 1 };
+
+		ack = (struct frame_ack){ .receive_limit = 2 * LIMIT, .range_credit = RANGE_CREDIT,
+					  .window_units = units[i] };
+		CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
+		session_figures(solo->s, &figures);
+		CHECK_EQ(figures.peer_consumed, i == 3 ? WINDOW_UNIT_BYTES : 0);
+	}
 	solo_free(solo);
 }
 

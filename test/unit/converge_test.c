@@ -3,6 +3,8 @@
 #include "core/converge.h"
 #include "test/test.h"
 
+static struct stretch stretches[STRETCHES_MAX];
+
 static struct converge c;
 
 static void check_stretch(uint64_t offset, uint64_t end, uint64_t want_start, uint64_t want_end)
@@ -16,7 +18,7 @@ static void check_stretch(uint64_t offset, uint64_t end, uint64_t want_start, ui
 
 static void cut_by_length(void)
 {
-	converge_init(&c);
+	converge_init(&c, stretches);
 	converge_extend(&c, 99, 100);
 	CHECK_EQ(c.count, 0);
 	check_stretch(0, 99, 0, 99);
@@ -37,7 +39,7 @@ static void cut_by_length(void)
 
 static void cut_by_messages(void)
 {
-	converge_init(&c);
+	converge_init(&c, stretches);
 	converge_boundary(&c, 0);
 	CHECK_EQ(c.count, 0);
 	converge_boundary(&c, 10);
@@ -51,7 +53,7 @@ static void cut_by_messages(void)
 
 static void a_full_table_leaves_the_rest_open(void)
 {
-	converge_init(&c);
+	converge_init(&c, stretches);
 	for (uint64_t end = 1; end <= 1000; end++)
 		converge_boundary(&c, end);
 	CHECK_EQ(c.count, STRETCHES_MAX);
@@ -67,7 +69,7 @@ static void a_full_table_leaves_the_rest_open(void)
 
 static void trimmed(void)
 {
-	converge_init(&c);
+	converge_init(&c, stretches);
 	converge_extend(&c, 350, 100);
 	c.dated = 2;
 	converge_trim(&c, 99);
@@ -92,7 +94,7 @@ static void trimmed(void)
 /* The table takes messages and lengths mixed, and a message's end closes what lengths left open. */
 static void messages_between_lengths(void)
 {
-	converge_init(&c);
+	converge_init(&c, stretches);
 	converge_extend(&c, 100, 100);
 	CHECK_EQ(c.count, 1);
 	converge_boundary(&c, 130);

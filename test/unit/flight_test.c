@@ -18,12 +18,13 @@ static unsigned random_below(unsigned limit)
 }
 
 static struct flight flight;
+static struct flight_segment segments[SEGMENTS_MAX];
 static uint32_t oracle[SPAN];
 static unsigned base;
 
 static void start_anew(unsigned offset)
 {
-	flight_init(&flight, offset);
+	flight_init(&flight, segments, offset);
 	memset(oracle, 0, sizeof oracle);
 	base = offset;
 }
@@ -225,7 +226,7 @@ static void at_the_end_of_the_offsets(void)
 {
 	uint64_t start, end, last = STREAM_OFFSET_MAX;
 
-	flight_init(&flight, last - 10);
+	flight_init(&flight, segments, last - 10);
 	CHECK_EQ(flight_mark(&flight, last - 10, last, 1), 0);
 	CHECK(!flight_first(&flight, 0, last, 1, &start, &end));
 	CHECK(flight_last(&flight, 0, last, 2, &start, &end));

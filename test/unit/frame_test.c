@@ -44,6 +44,7 @@ static struct frame_ack full_ack(void)
 		.cumulative = 1000,
 		.receive_limit = STREAM_OFFSET_MAX,
 		.range_credit = RANGE_CREDIT,
+		.window_units = WINDOW_UNITS_MAX,
 		.path_count = PATHS_MAX,
 		.range_count = ACK_RANGES_MAX,
 	};
@@ -96,6 +97,7 @@ static unsigned samples(struct sample list[SAMPLES_MAX])
 	ack.paths[0] = (struct ack_path){ 5, UINT32_MAX, 77 };
 	list[n++] = (struct sample){ FRAME_ACK, { .ack = ack } };
 	ack.range_count = 1;
+	ack.window_units = 0x010203;
 	ack.ranges[0] = (struct range){ 1, 2 };
 	list[n++] = (struct sample){ FRAME_ACK, { .ack = ack } };
 	list[n++] = (struct sample){ FRAME_ACK, { .ack = full_ack() } };
@@ -156,7 +158,7 @@ static void layouts(void)
 	};
 	static const uint8_t ack[] = {
 		6, 0, 0, 0, 0, 0, 0, 56,
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 1, 2, 3,
 		0, 5, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 77,
 		0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2,
 	};
@@ -525,7 +527,7 @@ static void values_out_of_bounds(void)
 	CHECK_EQ(changed(accept, 59, 1, 0), -EPROTO);
 	CHECK_EQ(changed(ack, 8, 8, STREAM_OFFSET_MAX + 1), -EPROTO);
 	CHECK_EQ(changed(ack, 20, 1, PATHS_MAX + 1), -EPROTO);
-	CHECK_EQ(changed(ack, 23, 1, 1), -EPROTO);
+	CHECK_EQ(changed(ack, 21, 1, 255), 0);
 	CHECK_EQ(changed(ack, 24, 2, PATH_ID_NONE), -EPROTO);
 	CHECK_EQ(changed(ack, 27, 1, 1), -EPROTO);
 	CHECK_EQ(changed(&list[8], 24 + 16, 2, 0), -EPROTO);    /* the first path's id again */

@@ -9,10 +9,11 @@
 #define FLOOR (10 * NS_PER_MS)
 
 static struct health h;
+static struct health_stamp stamps[HEALTH_STAMPS];
 
 static void anew(time_ns rtt_ns)
 {
-	health_init(&h, rtt_ns, NS_PER_S);
+	health_init(&h, stamps, rtt_ns, NS_PER_S);
 }
 
 /* Sends and proves, `count` times, one round trip each. */
@@ -339,16 +340,16 @@ static void a_late_beginning(void)
 {
 	time_ns now = 20 * NS_PER_S;
 
-	health_init(&h, 10 * MS, now);
+	health_init(&h, stamps, 10 * MS, now);
 	CHECK_EQ(h.late_ns, 5 * MS);
 	CHECK_EQ(h.clock.spacing_ns, 10 * MS);
 	CHECK_EQ(health_owed_at(&h), now + 10 * MS);
 	steady(now, 1, 1000, 50 * MS);
 	CHECK_EQ(h.rtt_min_ns, 10 * MS);
 	/* A clock too coarse to see a round trip: it counts as a microsecond. */
-	health_init(&h, 0, now);
+	health_init(&h, stamps, 0, now);
 	CHECK_EQ(h.srtt_ns, NS_PER_US);
-	health_init(&h, 100 * NS_PER_US, now);
+	health_init(&h, stamps, 100 * NS_PER_US, now);
 	steady(now, 1, 1000, 0);
 	CHECK_EQ(h.rtt_min_ns, NS_PER_US);
 }
@@ -539,7 +540,7 @@ static void flapping_doubles_the_dwell(void)
 /* A path that is suspect as soon as it is there has to wait longer, however late it came. */
 static void suspect_at_once(void)
 {
-	health_init(&h, 20 * MS, 100 * NS_PER_S);
+	health_init(&h, stamps, 20 * MS, 100 * NS_PER_S);
 	health_move(&h, HEALTH_SUSPECT, 101 * NS_PER_S);
 	CHECK_EQ(h.dwell_ns, 40 * MS);
 }

@@ -96,7 +96,7 @@ static void each_lie_is_refused(void)
 		{ WIDE(5), 8, INT64_MAX - 1 }, { WIDE(6), 8, INT64_MAX - 1 }, { WIDE(7), 8, UINT64_MAX },
 		{ WIDE(8), 8, INT64_MAX }, { WIDE(9), 8, INT64_MAX }, { WIDE(10), 8, UINT64_MAX },
 		{ WIDE(11), 8, UINT64_MAX }, { WIDE(12), 8, 19 }, { WIDE(12), 8, STREAM_OFFSET_MAX + 1 },
-		{ WIDE(13), 8, 1001 }, { WIDE(14), 8, STREAM_OFFSET_MAX + 1 }, { WIDE(15), 8, 200007 },
+		{ WIDE(13), 8, SAVE_WINDOW_MAX + 1 }, { WIDE(14), 8, STREAM_OFFSET_MAX + 1 }, { WIDE(15), 8, 200007 },
 		{ WIDE(18), 8, 8 }, { WIDE(18), 8, 22 }, { WIDE(19), 8, STREAM_OFFSET_MAX },
 		{ WIDE(20), 8, 6 }, { WIDE(21), 8, 7 }, { WIDE(22), 8, 8 }, { WIDE(23), 8, 13 },
 		{ WIDE(23), 8, 5 }, { WIDE(23), 8, STREAM_OFFSET_MAX + 1 },

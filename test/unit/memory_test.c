@@ -19,31 +19,46 @@ static void size_of_the_budget(void)
 	CHECK_EQ(memory_budget(UINT64_MAX, "999999999999G"), UINT64_MAX / 4);
 }
 
+#define SESSIONS 480u           /* 1 MiB each: 32 MiB are left */
+
+/* Each begins small; then they grow, in turn, as far as there is something left. */
 static void windows(void)
 {
 	struct memory m;
-	uint64_t given[2000], sum = 0, last = UINT64_MAX;
+	uint64_t has[SESSIONS], sum = 0;
 
 	memory_init(&m);
 	m.budget_bytes = 1024 * MIB;
-	for (unsigned i = 0; i < 2000; i++) {
-		given[i] = memory_promise(&m, 8 * MIB);
-		CHECK(given[i] >= MEMORY_SHARE_BYTES && given[i] <= 8 * MIB && given[i] <= last);
-		last = given[i];
-		sum += given[i];
+	CHECK_EQ(memory_promise(&m, 100), 100);
+	memory_withdraw(&m, 100);
+	for (unsigned i = 0; i < SESSIONS; i++) {
+		has[i] = memory_promise(&m, 8 * MIB);
+		CHECK_EQ(has[i], MEMORY_START_BYTES);
+		sum += has[i];
 		CHECK_EQ(m.promised_bytes, sum);
-		CHECK(sum <= 512 * MIB + (i + 1) * (uint64_t)MEMORY_SHARE_BYTES);
 	}
-	CHECK_EQ(given[50], 8 * MIB);
-	CHECK_EQ(last, MEMORY_SHARE_BYTES);
-	for (unsigned i = 0; i < 2000; i++)
-		memory_withdraw(&m, given[i]);
-	/* As at first; one that wants little gets what it wants; one that wants all leaves most. */
-	CHECK_EQ(memory_promise(&m, 8 * MIB), 8 * MIB);
-	CHECK_EQ(memory_promise(&m, MEMORY_SHARE_BYTES), MEMORY_SHARE_BYTES);
+	for (unsigned i = 0; i < SESSIONS; i++) {
+		uint64_t more = memory_promise_more(&m, has[i], 8 * MIB);
+
+		CHECK(more >= has[i] && more <= 8 * MIB);
+		CHECK_EQ((more - has[i]) % BLOCK_BYTES, 0);
+		sum += more - has[i];
+		has[i] = more;
+		CHECK_EQ(m.promised_bytes, sum);
+		CHECK(sum <= 512 * MIB);
+	}
+	CHECK_EQ(has[0], 32 * MIB / 8 + MEMORY_START_BYTES);
+	CHECK_EQ(has[SESSIONS - 1], MEMORY_START_BYTES);
+	/* Beyond what is left a share is a share, and nobody grows, or shrinks. */
+	CHECK_EQ(memory_promise(&m, MIB), MEMORY_SHARE_BYTES);
+	CHECK_EQ(memory_promise_more(&m, MEMORY_SHARE_BYTES, MIB), MEMORY_SHARE_BYTES);
+	CHECK_EQ(memory_promise_more(&m, 2 * MIB, MIB), 2 * MIB);
 	memory_withdraw(&m, m.promised_bytes);
-	CHECK_EQ(memory_promise(&m, 1024 * MIB), 64 * MIB);
-	memory_withdraw(&m, 64 * MIB);
+	/* One that wants all leaves most. */
+	CHECK_EQ(memory_promise(&m, 8 * MIB), MEMORY_START_BYTES);
+	CHECK_EQ(memory_promise_more(&m, MEMORY_SHARE_BYTES, 1024 * MIB), 64 * MIB + MEMORY_SHARE_BYTES -
+		 2 * BLOCK_BYTES);
+	memory_withdraw(&m, m.promised_bytes);
 	memory_fini(&m);
 }
 

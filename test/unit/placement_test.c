@@ -232,8 +232,8 @@ static struct solo *solo_that_holds(const void *after, size_t length)
 	CHECK_EQ(one_reading(solo, 0, bytes, count + length), -ENOMEM);
 	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
 	CHECK_EQ(solo->path[0].received_bytes, count + length);
-	CHECK_EQ(solo->path[0].stream_bytes_received, STOCK_BLOCKS - 1);
-	CHECK_EQ(solo->path[0].ack_bytes, STOCK_BLOCKS - 1);
+	CHECK_EQ(solo->path[0].stream_bytes_received, STOCK_BLOCKS_FIRST - 1);
+	CHECK_EQ(solo->path[0].ack_bytes, STOCK_BLOCKS_FIRST - 1);
 	/* Nothing is read past it. */
 	CHECK_EQ(session_read_on(solo->s, solo->now), -ENOMEM);
 	CHECK_EQ(session_blocks_wanted(solo->s), STOCK_BLOCKS - 1);
@@ -248,7 +248,7 @@ static int read_on(struct solo *solo)
 {
 	int error = -ENOMEM;
 
-	for (unsigned i = 0; i < FAR_BLOCKS / (STOCK_BLOCKS - 1) && error == -ENOMEM; i++) {
+	for (unsigned i = 0; i <= FAR_BLOCKS / (STOCK_BLOCKS - 1) && error == -ENOMEM; i++) {
 		solo_lend(solo);
 		error = session_read_on(solo->s, solo->now);
 	}
@@ -316,7 +316,7 @@ static void what_follows_held_bytes_counts(void)
 	session_reset(solo->s, REASON_NONE, solo->now);
 	CHECK_EQ(session_blocks_wanted(solo->s), 0);
 	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
-	CHECK_EQ(solo->path[0].stream_bytes_received, STOCK_BLOCKS - 1);
+	CHECK_EQ(solo->path[0].stream_bytes_received, STOCK_BLOCKS_FIRST - 1);
 	solo_free(solo);
 }
 
@@ -333,7 +333,7 @@ static void held_bytes_are_lost_with_their_path(void)
 	solo_path(solo, 2, NS_PER_MS, false);
 	CHECK_EQ(solo_data(solo, 2, 0, 100, false), 0);
 	solo_check_readable(solo, 100);
-	CHECK_EQ(solo->s->receive.ahead.count, STOCK_BLOCKS - 1);
+	CHECK_EQ(solo->s->receive.ahead.count, STOCK_BLOCKS_FIRST - 1);
 	solo_free(solo);
 
 	solo = solo_that_holds("", 0);

@@ -379,13 +379,13 @@ static void planned_frames_count(void)
 	solo->path[1].health.rate_bytes = 1000000;
 	CHECK(given_next(1));
 	solo->path[1].out.frames_count = 1;
-	solo->path[1].out.frames[0].start = 0;
-	solo->path[1].out.frames[0].end = 100000;
+	solo->path[1].work->frames[0].start = 0;
+	solo->path[1].work->frames[0].end = 100000;
 	CHECK(!given_next(1));
 	/* By their length, not by where they lie; and what the last write carried does not count. */
-	solo->path[1].out.frames[0].start = 99000;
+	solo->path[1].work->frames[0].start = 99000;
 	CHECK(given_next(1));
-	solo->path[1].out.frames[0].start = 0;
+	solo->path[1].work->frames[0].start = 0;
 	solo->path[1].out.frames_count = 0;
 	CHECK(given_next(1));
 	given_end();

@@ -279,6 +279,9 @@ static void space_for_what_is_wanted(void)
 	session_send_commit(s, 0, solo->now);
 	CHECK_EQ(session_send_space(s, 0, iov, 8), 0);
 	session_send_commit(s, 0, solo->now);
+	CHECK_EQ(session_send_space(s, 2 * LIMIT, iov, 8), STOCK_BLOCKS_FIRST);
+	/* It has used up what it woke with. */
+	solo_lend(solo);
 	used = session_send_space(s, 2 * LIMIT, iov, 8);
 	CHECK_EQ(used, 8);
 	for (unsigned i = 0; i < used; i++)
@@ -320,14 +323,20 @@ static void a_program_that_reads_no_more(void)
 	solo_free(solo);
 }
 
-/* Blocks are wanted by who has a path, or a program that may write; never more than the stock. */
+/* Blocks are wanted by who has a path, or a program that may write; never more than the stock, and few at first. */
 static void how_many_blocks(void)
 {
 	begin(MODE_STRIPE, 0);
-	CHECK_EQ(session_blocks_wanted(s), STOCK_BLOCKS);
+	/* And one to work in. */
+	CHECK(session_asleep(s));
+	CHECK_EQ(session_blocks_wanted(s), STOCK_BLOCKS_FIRST + 1);
 	solo_lend(solo);
 	CHECK_EQ(session_blocks_wanted(s), 0);
-	solo_write(solo, LIMIT);
+	solo_write(solo, BLOCK_BYTES - 1);
+	CHECK_EQ(session_blocks_wanted(s) + s->stock.free, STOCK_BLOCKS_FIRST);
+	solo_write(solo, 1);
+	CHECK_EQ(session_blocks_wanted(s) + s->stock.free, STOCK_BLOCKS);
+	solo_write(solo, LIMIT - BLOCK_BYTES);
 	while (s->stock.free > 0) {
 		free(session_reclaim(s));
 		solo->blocks--;
@@ -341,6 +350,28 @@ static void how_many_blocks(void)
 	CHECK_EQ(session_blocks_wanted(s) + s->stock.free, STOCK_BLOCKS);
 	session_reset(s, REASON_ABORTED, solo->now);
 	CHECK_EQ(session_blocks_wanted(s), 0);
+	solo_free(solo);
+}
+
+/* Asleep, it is woken to say its last word. */
+static void a_sleeper_says_that_it_ends(void)
+{
+	struct solo_frame frame;
+
+	begin(MODE_STRIPE, 1);
+	solo_carry_all(solo);
+	while (!session_asleep(s)) {
+		void *block = session_reclaim(s);
+
+		CHECK(block != NULL);
+		free(block);
+		solo->blocks--;
+	}
+	CHECK_EQ(s->stock.lent, 0);
+	session_reset(s, REASON_ABORTED, solo->now);
+	CHECK_EQ(session_blocks_wanted(s), 1);
+	solo_carry_all(solo);
+	CHECK(solo_take_type(solo, 0, FRAME_RESET, &frame));
 	solo_free(solo);
 }
 
@@ -514,6 +545,7 @@ int main(void)
 	RUN(reading_nothing);
 	RUN(a_program_that_reads_no_more);
 	RUN(how_many_blocks);
+	RUN(a_sleeper_says_that_it_ends);
 	RUN(a_wish_waits_for_a_path);
 	RUN(what_was_written_and_copied);
 	RUN(old_news_is_no_sign_of_life);

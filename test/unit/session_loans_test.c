@@ -400,6 +400,37 @@ static void saved_with_loans_out(void)
 	finish(solo);
 }
 
+static void take_blocks_back(struct solo *solo)
+{
+	void *block;
+
+	while ((block = session_reclaim(solo->s)) != NULL) {
+		free(block);
+		solo->blocks--;
+	}
+}
+
+static void asleep_once_all_is_back(void)
+{
+	struct solo *solo = solo_with_paths(MODE_CONVERGE, 1);
+	uint8_t bytes[1000] = { 0 };
+
+	take_blocks_back(solo);
+	CHECK(session_asleep(solo->s));
+	CHECK_EQ(session_borrow(solo->s, NULL, 0, bytes, sizeof bytes, solo->now), -ENOMEM);
+	borrow(solo, 0, 50000);
+	take_blocks_back(solo);
+	CHECK(!session_asleep(solo->s));
+	solo_carry_all(solo);
+	check_covered(solo, 1, 50000);
+	CHECK_EQ(solo_ack(solo, 0, 50000, NULL, 0), 0);
+	CHECK_EQ(take_back(solo), 1);
+	take_blocks_back(solo);
+	CHECK(session_asleep(solo->s));
+	CHECK_EQ(solo->blocks, 0);
+	finish(solo);
+}
+
 int main(void)
 {
 	RUN(is_sent_from_where_it_lies);
@@ -414,5 +445,6 @@ int main(void)
 	RUN(longer_than_all_stretches);
 	RUN(acknowledged_with_the_end);
 	RUN(saved_with_loans_out);
+	RUN(asleep_once_all_is_back);
 	return 0;
 }
