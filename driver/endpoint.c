@@ -209,13 +209,15 @@ static void tell_dialler(struct endpoint *ep, bool consider)
 
 static void arm(struct endpoint *ep, time_ns now)
 {
-	bool driven = drive_look(ep, now);
+	bool driven = drive_look(ep, now), telling = ep->ended_at && endpoint_has_links(ep);
+	time_ns again = telling ? ep->ended_at + TELL_END_NS : TIME_NEVER;
 
 	timer_start(ep->engine, &ep->deadline, driven ? TIME_NEVER : endpoint_deadline(ep, now));
-	if (ep->ended_at && endpoint_has_links(ep))
-		timer_start(ep->engine, &ep->retry, ep->ended_at + TELL_END_NS);
-	else if (ep->refused && !timer_started(&ep->retry))
-		timer_start(ep->engine, &ep->retry, now + RETRY_NS);
+	/* Telling takes memory, too, of a session that sleeps. */
+	if (ep->refused && now + RETRY_NS < again)
+		again = now + RETRY_NS;
+	if (telling || (ep->refused && !timer_started(&ep->retry)))
+		timer_start(ep->engine, &ep->retry, again);
 	ep->retrying = timer_started(&ep->retry);
 	ep->refused = false;
 }
