@@ -14,6 +14,9 @@
 /* Until the number of paths has stood still for so long, the last of them are still joining. */
 #define SETTLE_NS     500000000L
 #define SETTLE_ROUNDS 20u
+/* ... and until their memory has not become less for so long they are still falling asleep. */
+#define STILL_ROUNDS  8u
+#define STILL_MOST    100u
 
 int64_t idle_memory_bytes(void)
 {
@@ -61,6 +64,20 @@ static void settle(struct idle *idle)
 	}
 }
 
+/* The least that it holds: now and then some of them are probed. */
+static int64_t least_memory_bytes(void)
+{
+	struct timespec wait = { 0, SETTLE_NS };
+	int64_t least = idle_memory_bytes();
+	for (unsigned i = 0, still = 0; i < STILL_MOST && still < STILL_ROUNDS; i++) {
+		nanosleep(&wait, NULL);
+		int64_t bytes = idle_memory_bytes();
+		still = bytes < least ? 0 : still + 1;
+		least = bytes < least ? bytes : least;
+	}
+	return least;
+}
+
 int idle_open(struct idle *idle, const struct bench_settings *settings,
 	      const struct bench_plan *plan)
 {
@@ -82,7 +99,7 @@ int idle_open(struct idle *idle, const struct bench_settings *settings,
 		idle->figures.sessions++;
 	}
 	settle(idle);
-	idle->figures.memory_bytes = idle_memory_bytes() - before_bytes;
+	idle->figures.memory_bytes = least_memory_bytes() - before_bytes;
 	return 0;
 }
 
