@@ -76,6 +76,7 @@ static time_ns after(time_ns now, time_ns wait_ns)
 /* Stream bytes moved on this path: it is probed soon after it falls quiet, then ever more rarely. */
 void path_quiet_from(const struct session *s, struct path *p, time_ns now)
 {
+	p->asked = false;
 	if (!p->probed)
 		return;
 	p->ping_wait_ns = smaller(PROBE_FIRST_NS, s->config.probe_interval_ns);
@@ -274,6 +275,7 @@ static void readmit(struct path *p, time_ns now)
 {
 	health_move(&p->health, HEALTH_FRESH, now);
 	p->ping_due = true;
+	p->asked = false;
 }
 
 void session_evidence(struct session *s, struct path *p, uint64_t received_bytes, time_ns age_ns,
@@ -292,7 +294,10 @@ void session_evidence(struct session *s, struct path *p, uint64_t received_bytes
 		health_move(h, HEALTH_ACTIVE, now);
 }
 
-/* Another path proved itself after the time when this one should have: the peer is alive. */
+/*
+ * Another path proved itself after the time when this one should have: the peer is alive. The idle ones are
+ * asked; but two of them that are often late must not ask each other for ever.
+ */
 static bool others_know_better(struct session *s, const struct path *p)
 {
 	time_ns owed_at = health_owed_at(&p->health);
@@ -305,8 +310,8 @@ static bool others_know_better(struct session *s, const struct path *p)
 			continue;
 		if (other->health.proven_at > owed_at)
 			better = true;
-		else if (health_outstanding(&other->health) == 0)
-			other->ping_due = true;
+		else if (!p->asked && !other->ping_due && health_outstanding(&other->health) == 0)
+			other->ping_due = other->asked = true;
 	}
 	return better;
 }
@@ -388,7 +393,9 @@ void session_paths_tick(struct session *s, time_ns now)
 		if (p->health.state == HEALTH_SUSPECT && p->roomy &&
 		    now - p->health.state_at >= p->health.dwell_ns)
 			readmit(p, now);
-		if (now >= p->ping_at)
+		if (now >= p->ping_at) {
 			p->ping_due = true;
+			p->asked = false;
+		}
 	}
 }

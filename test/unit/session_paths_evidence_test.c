@@ -43,6 +43,29 @@ static void suspicion_is_relative(void)
 	solo_free(solo);
 }
 
+/* An idle path that is late with its answer to such a question does not put one in turn: that would never end. */
+static void who_was_asked_asks_nobody(void)
+{
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	solo_carry(solo, 0, SIZE_MAX);
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	CHECK(solo->path[1].ping_due);
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+	solo_prove(solo, 0, 0);
+	CHECK_EQ(health_outstanding(&solo->path[0].health), 0);
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	CHECK(health_silent(&solo->path[1].health, solo->s->sender.floor_ns, solo->now));
+	CHECK(!solo->path[0].ping_due);
+	/* With bytes of the stream it does. */
+	solo_prove(solo, 1, 0);
+	solo_write(solo, 8000);
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 8000);
+	solo_pass(solo, RTT + 180 * NS_PER_MS);
+	CHECK(solo->path[0].ping_due && solo->path[0].asked);
+	solo_free(solo);
+}
+
 static void make_suspect(void)
 {
 	begin(MODE_STRIPE, 2);
@@ -477,6 +500,7 @@ static void any_path_wakes(void)
 int main(void)
 {
 	RUN(suspicion_is_relative);
+	RUN(who_was_asked_asks_nobody);
 	RUN(readmission);
 	RUN(readmission_when_nothing_is_owed);
 	RUN(alone_it_is_never_suspect);
