@@ -90,7 +90,7 @@ struct path {
 
 	/* Probing. */
 	bool ping_due;
-	bool asked;                     /* the last one was for another's sake: who is silent then asks nobody in turn */
+	bool asked;                     /* the last one was for another's sake */
 	bool probed;                    /* once at least, in the size of data */
 	time_ns ping_at;                /* when an idle path is probed next */
 	time_ns ping_wait_ns;           /* grows from PROBE_FIRST_NS to the interval while all is quiet */

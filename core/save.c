@@ -336,7 +336,7 @@ static void load_receiving(struct session *s, const struct image_opened *o, cons
 	r->fin_offset = f->fin_offset;
 	receive_buffer_set_limit(r, s->window.start_bytes);
 	receive_buffer_promised(r, promised(o));
-	window_rest(&s->window, r->consumed, now);
+	window_rest(&s->window, r->consumed, r->contiguous, now);
 	table_release_below(&r->table, &s->stock, f->consumed);
 	fill(s, &r->table, f->consumed, f->contiguous, bytes);
 	for (unsigned i = 0; i < o->ranges; i++) {

@@ -9,6 +9,10 @@
 #define STRETCH_BYTES_MIN (2 * FRAME_PAYLOAD_MAX)
 #define STRETCH_BYTES_MAX (32 * FRAME_PAYLOAD_MAX)
 #define STRETCH_TIME_NS   (5 * NS_PER_MS)
+/* A carrier's round trip that is shorter is the machine's own. */
+#define NETWORK_RTT_NS    NS_PER_MS
+/* A queue that our own bytes make may count for so much, in least round trips. */
+#define QUEUE_ROUND_TRIPS 4
 
 uint64_t sender_reach(const struct sender *s)
 {
@@ -104,8 +108,9 @@ void sender_rest(struct sender *s)
 }
 
 /*
- * Of one path without the queue that our own bytes make, which would grow with the buffer. Of several with it:
- * what a path delivers last holds up what the others have delivered meanwhile.
+ * Of one path without most of the queue that our own bytes make, which would grow with the buffer; but round trips that
+ * vary need more than the least. At the rates of memory the least is enough. Of several with all of it: what a
+ * path delivers last holds up what the others have delivered meanwhile.
  */
 static time_ns useful_rtt_ns(const struct health *h, bool several)
 {
@@ -113,6 +118,9 @@ static time_ns useful_rtt_ns(const struct health *h, bool several)
 
 	if (several)
 		return h->srtt_ns;
+	if (h->report.known && h->report.rtt_ns >= NETWORK_RTT_NS)
+		return h->report.rtt_ns < QUEUE_ROUND_TRIPS * h->rtt_min_ns ? h->report.rtt_ns :
+									      QUEUE_ROUND_TRIPS * h->rtt_min_ns;
 	return carrier_ns > 0 && carrier_ns < h->rtt_min_ns ? carrier_ns : h->rtt_min_ns;
 }
 

@@ -132,7 +132,7 @@ void session_rest(struct session *s, time_ns now)
 	if (now - s->moved_at < WINDOW_REST_NS || session_unacknowledged(s) > 0 ||
 	    session_readable(s) > 0 || s->receive.ahead.count > 0)
 		return;
-	window_rest(&s->window, s->receive.consumed, now);
+	window_rest(&s->window, s->receive.consumed, s->receive.contiguous, now);
 	receive_buffer_set_limit(&s->receive, s->window.start_bytes);
 	sender_rest(&s->sender);
 }
@@ -400,7 +400,8 @@ unsigned session_receive_peek(struct session *s, struct iovec *iov, unsigned max
 void session_count_consumed(struct session *s, time_ns now)
 {
 	s->moved_at = now;
-	window_consumed(&s->window, s->receive.consumed, now);
+	if (!s->discard)
+		window_consumed(&s->window, s->receive.consumed, s->receive.contiguous, now);
 	acknowledge_window(s, now);
 }
 

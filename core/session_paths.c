@@ -9,6 +9,8 @@
 
 #define PROVE_NS          (20 * NS_PER_MS)    /* a new path is probed then: what is over sooner needs no probe */
 #define PROBE_FIRST_NS    (500 * NS_PER_MS)   /* quiet this long after bytes moved: first idle probe */
+#define ASKED_ROUND_TRIPS 3                   /* late by so many, and ASKED_NS: asks though it was asked itself */
+#define ASKED_NS          (100 * NS_PER_MS)
 #define RECHECK_MIN_NS    (5 * NS_PER_MS)
 #define FULL_REPORT_NS    (100 * NS_PER_MS)
 #define REDIAL_SUSPECT_NS (200 * NS_PER_MS)
@@ -296,11 +298,13 @@ void session_evidence(struct session *s, struct path *p, uint64_t received_bytes
 
 /*
  * Another path proved itself after the time when this one should have: the peer is alive. The idle ones are
- * asked; but two of them that are often late must not ask each other for ever.
+ * asked; but two of them that are often late, by the measure of answers on a faster one, must not ask each
+ * other for ever. Who was asked itself is given the time that the answer on its own path may take.
  */
-static bool others_know_better(struct session *s, const struct path *p)
+static bool others_know_better(struct session *s, const struct path *p, time_ns now)
 {
 	time_ns owed_at = health_owed_at(&p->health);
+	bool asks = !p->asked || now - owed_at >= ASKED_ROUND_TRIPS * p->health.srtt_ns + ASKED_NS;
 	bool better = false;
 
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
@@ -310,7 +314,7 @@ static bool others_know_better(struct session *s, const struct path *p)
 			continue;
 		if (other->health.proven_at > owed_at)
 			better = true;
-		else if (!p->asked && !other->ping_due && health_outstanding(&other->health) == 0)
+		else if (asks && !other->ping_due && health_outstanding(&other->health) == 0)
 			other->ping_due = other->asked = true;
 	}
 	return better;
@@ -323,7 +327,7 @@ void session_suspect_check(struct session *s, time_ns now)
 
 		if (p == NULL || !health_usable(&p->health))
 			continue;
-		if (health_silent(&p->health, s->sender.floor_ns, now) && others_know_better(s, p))
+		if (health_silent(&p->health, s->sender.floor_ns, now) && others_know_better(s, p, now))
 			health_move(&p->health, HEALTH_SUSPECT, now);
 	}
 }

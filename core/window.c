@@ -8,6 +8,10 @@
 #define SLACK_NS        (5 * NS_PER_MS)
 #define SLACK_BYTES_MAX (UINT64_C(2) << 20)
 
+/* Above what a window can be and what a round trip lasts; their product is still a number. */
+#define ROUND_BYTES_MAX (UINT64_C(1) << 33)
+#define ROUND_US_MAX    (UINT64_C(1) << 30)
+
 /* Above all that a window can be, and twice it is still a number. */
 #define BYTES_MAX (UINT64_C(1) << 62)
 
@@ -27,7 +31,7 @@ void window_init(struct window *w, uint64_t start_bytes, uint64_t most_bytes, ti
 	if (start_bytes == 0 || start_bytes > most_bytes)
 		start_bytes = most_bytes;
 	*w = (struct window){ .start_bytes = start_bytes, .most_bytes = most_bytes };
-	window_rest(w, 0, now);
+	window_rest(w, 0, 0, now);
 }
 
 void window_arrived(struct window *w, time_ns rtt_ns)
@@ -36,24 +40,37 @@ void window_arrived(struct window *w, time_ns rtt_ns)
 		w->rtt_ns = rtt_ns;
 }
 
-static void begin_round(struct window *w, uint64_t consumed, time_ns now)
+static void begin_round(struct window *w, uint64_t consumed, uint64_t arrived, time_ns now)
 {
 	w->round_from = consumed;
+	w->arrived_from = arrived;
 	w->round_at = now;
 	w->rtt_ns = ROUND_MIN_NS;
 }
 
-bool window_consumed(struct window *w, uint64_t consumed, time_ns now)
+/* Of what a round brought that took longer than a round trip, the part of one. */
+static uint64_t per_round_trip(const struct window *w, uint64_t bytes, time_ns now)
 {
-	uint64_t bytes = smaller(consumed - w->round_from, BYTES_MAX / 4), wish = bytes;
+	uint64_t took_us = (uint64_t)((now - w->round_at) / NS_PER_US), rtt_us = (uint64_t)(w->rtt_ns / NS_PER_US);
 
+	if (took_us <= rtt_us)
+		return bytes;
+	return smaller(bytes, ROUND_BYTES_MAX) * smaller(rtt_us, ROUND_US_MAX) / took_us;
+}
+
+bool window_consumed(struct window *w, uint64_t consumed, uint64_t arrived, time_ns now)
+{
+	uint64_t bytes = smaller(consumed - w->round_from, arrived - w->arrived_from), wish;
+
+	bytes = per_round_trip(w, smaller(bytes, BYTES_MAX / 4), now);
+	wish = bytes;
 	/* A peer that is faster from round to round will be so in the next. */
 	if (bytes > w->before_bytes)
 		wish += bytes - w->before_bytes;
 	wish = smaller(round_up(2 * wish), w->most_bytes);
 	if (now - w->round_at >= w->rtt_ns) {
 		w->before_bytes = bytes;
-		begin_round(w, consumed, now);
+		begin_round(w, consumed, arrived, now);
 	}
 	if (wish <= w->wish_bytes)
 		return false;
@@ -61,11 +78,11 @@ bool window_consumed(struct window *w, uint64_t consumed, time_ns now)
 	return true;
 }
 
-void window_rest(struct window *w, uint64_t consumed, time_ns now)
+void window_rest(struct window *w, uint64_t consumed, uint64_t arrived, time_ns now)
 {
 	w->wish_bytes = w->start_bytes;
 	w->before_bytes = 0;
-	begin_round(w, consumed, now);
+	begin_round(w, consumed, arrived, now);
 }
 
 /* Also of a rate and a time that nobody can have: at most BYTES_MAX. */

@@ -37,7 +37,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 		free(memory);
 		return error;
 	}
-	ep->promised_bytes = ep->window_bytes = config->promised_bytes;
+	ep->promised_bytes = ep->window_bytes = ep->start_bytes = config->promised_bytes;
 	memcpy(ep->secret, config->secret, sizeof ep->secret);
 	ep->messages = config->session.kind == SESSION_MESSAGES;
 	snprintf(ep->peer, sizeof ep->peer, "%s", config->peer);

@@ -102,6 +102,7 @@ struct endpoint {
 	unsigned blocks;                /* lent to the session */
 	uint64_t promised_bytes;        /* of memory_promise: the window, and what is promised beyond it still */
 	uint64_t window_bytes;          /* as granted to the session */
+	uint64_t start_bytes;           /* what that was at first */
 	bool refused;                   /* memory was: a retry is due */
 	struct timer retry;             /* memory was refused, or a reset is still to be told */
 	bool retrying;                  /* it runs */

@@ -63,10 +63,10 @@ struct written endpoint_write_links(struct endpoint *ep, bool program, time_ns n
 	return written;
 }
 
-/* An idle session holds no blocks: those it does not use go back when nothing happened for a while. */
+/* An idle session holds no blocks, nor a window larger than its first: those go back when nothing happened for a while. */
 static bool holds_idle(const struct endpoint *ep)
 {
-	return ep->blocks > 0 && session_unacknowledged(ep->session) == 0 &&
+	return (ep->blocks > 0 || ep->window_bytes > ep->start_bytes) && session_unacknowledged(ep->session) == 0 &&
 	       session_readable(ep->session) == 0;
 }
 

@@ -135,18 +135,19 @@ void memory_give_bytes(struct memory *m, void *bytes, size_t length)
 	free(bytes);
 }
 
-/* What one window may have of what is left for windows; under the lock. */
-static uint64_t window_part(const struct memory *m)
+/* What one window may have of what others, with so many bytes, leave; under the lock. */
+static uint64_t window_part(const struct memory *m, uint64_t others_bytes)
 {
 	uint64_t windows = m->budget_bytes / 2;
 
-	return m->promised_bytes < windows ? (windows - m->promised_bytes) / MEMORY_WINDOW_PART : 0;
+	return others_bytes < windows ? (windows - others_bytes) / MEMORY_WINDOW_PART : 0;
 }
 
 uint64_t memory_promise(struct memory *m, uint64_t want)
 {
 	pthread_mutex_lock(&m->lock);
-	uint64_t most = window_part(m) < MEMORY_START_BYTES ? MEMORY_SHARE_BYTES : MEMORY_START_BYTES;
+	uint64_t part = window_part(m, m->promised_bytes);
+	uint64_t most = part < MEMORY_START_BYTES ? MEMORY_SHARE_BYTES : MEMORY_START_BYTES;
 	if (want > most)
 		want = most;
 	m->promised_bytes += want;
@@ -159,9 +160,10 @@ uint64_t memory_promise_more(struct memory *m, uint64_t have, uint64_t want)
 	uint64_t most, more = want > have ? want - have : 0;
 
 	pthread_mutex_lock(&m->lock);
-	most = window_part(m);
-	if (more > most)
-		more = most / BLOCK_BYTES * BLOCK_BYTES;
+	assert(m->promised_bytes >= have);
+	most = window_part(m, m->promised_bytes - have);
+	if (want > most)
+		more = most > have ? (most - have) / BLOCK_BYTES * BLOCK_BYTES : 0;
 	m->promised_bytes += more;
 	pthread_mutex_unlock(&m->lock);
 	return have + more;

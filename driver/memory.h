@@ -22,9 +22,9 @@
 #define MEMORY_SPARE_MAX 256u
 /* What every session has in either direction, whatever the budget: the least that either buffer may be. */
 #define MEMORY_SHARE_BYTES (256u << 10)
-/* What a window begins with, when that is no more than the part that it may grow by; else a share. */
+/* What a window begins with, when that is no more than the part that it may grow to; else a share. */
 #define MEMORY_START_BYTES (1u << 20)
-/* A window grows by no more than this part of what is left for windows: the next ones find something, too. */
+/* A window grows to no more than this part of what others leave for windows: the next ones find something, too. */
 #define MEMORY_WINDOW_PART 8u
 /* The budget: a part of the system's memory, or what the environment says. */
 #define MEMORY_PART        4u

@@ -260,9 +260,14 @@ void twins_fetch(struct endpoint *ep)
 		d->bell_twin = fd;
 	l = lacking(ep);
 	if (l && !rings && (id < 0 || l->path.id == id)) {
-		l->twin = twin;
-		l->twin_refused = !twin;
-		twin = NULL;
+		/* Another thread may have given up the bell meanwhile. */
+		bool usable = twin && d->bell_twin >= 0;
+
+		l->twin_refused = !usable;
+		if (usable) {
+			l->twin = twin;
+			twin = NULL;
+		}
 	}
 	if (twin)
 		twin_close(twin);

@@ -66,6 +66,26 @@ static void who_was_asked_asks_nobody(void)
 	solo_free(solo);
 }
 
+/* Unless it has been silent for much longer: it may be dead. */
+static void who_was_asked_asks_in_the_end(void)
+{
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	solo_carry(solo, 0, SIZE_MAX);
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+	solo_prove(solo, 0, 0);
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	CHECK(!solo->path[0].ping_due);
+	solo_pass(solo, 3 * solo->path[1].health.srtt_ns);
+	CHECK(solo->path[0].ping_due && solo->path[0].asked);
+	CHECK(solo_carry(solo, 0, SIZE_MAX) > 0);
+	solo_prove(solo, 0, 0);
+	solo_pass(solo, NS_PER_MS);
+	CHECK_EQ(state_of(1), HEALTH_SUSPECT);
+	solo_free(solo);
+}
+
 static void make_suspect(void)
 {
 	begin(MODE_STRIPE, 2);
@@ -501,6 +521,7 @@ int main(void)
 {
 	RUN(suspicion_is_relative);
 	RUN(who_was_asked_asks_nobody);
+	RUN(who_was_asked_asks_in_the_end);
 	RUN(readmission);
 	RUN(readmission_when_nothing_is_owed);
 	RUN(alone_it_is_never_suspect);
