@@ -102,7 +102,6 @@ static int begin_data(struct session *s, struct path *p, time_ns now)
 	}
 	p->in.at = data.offset;
 	p->in.end = data.offset + data.length;
-	p->in.fin = data.fin;
 	p->in.bulk = data.length >= BULK_FRAME_BYTES;
 	path_quiet_from(s, p, now);
 	return 0;

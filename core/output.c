@@ -198,6 +198,7 @@ static void control_wrote(struct session *s, struct path *p, size_t *length, tim
 		p->out.notes_count -= p->out.control_notes;
 		memmove(p->out.notes, p->out.notes + p->out.control_notes,
 			p->out.notes_count * sizeof p->out.notes[0]);
+		p->out.control_notes = 0;
 		if (p->out.control_ack)
 			acknowledge_written(s, p);
 		if (p->out.control_ping)
@@ -261,9 +262,7 @@ void session_wrote(struct session *s, struct path *p, size_t length, time_ns now
 
 bool session_path_last(const struct path *p)
 {
-	unsigned behind = p->out.control_sent > 0 ? 0 : p->out.control_notes;
-
-	return p->closing && p->out.control_length > 0 && p->out.notes_count == behind;
+	return p->closing && p->out.control_length > 0 && p->out.notes_count == p->out.control_notes;
 }
 
 bool session_path_halved(const struct path *p)

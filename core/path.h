@@ -36,7 +36,7 @@ struct path_note {
 struct path_work {
 	uint8_t payload[CONTROL_PAYLOAD_MAX];   /* of the control frame that is being read */
 	uint8_t control[FRAME_HEADER_BYTES + FRAME_ACK_MAX + FRAME_HEADER_BYTES + FRAME_PING_MAX +
-			PATH_NOTES_MAX * PATH_NOTE_BYTES];
+			(PATH_NOTES_MAX + 1) * PATH_NOTE_BYTES];
 	struct path_frame frames[PATH_FRAMES_MAX];
 	struct health_stamp stamps[HEALTH_STAMPS];
 };
@@ -57,7 +57,6 @@ struct path {
 		bool in_payload;
 		struct frame_header frame;
 		uint64_t at, end;       /* DATA: stream bytes still to come */
-		bool fin;
 		bool bulk;              /* DATA frames have been large lately */
 	} in;
 
@@ -72,9 +71,9 @@ struct path {
 		uint64_t tail_start;            /* were acknowledged through another path */
 		unsigned control_length, control_sent;
 		bool control_elicits;
-		unsigned control_notes;         /* how many notes are in it */
+		unsigned control_notes;         /* how many of the notes are in it, until it has begun */
 		bool control_ack, control_ping;
-		struct path_note notes[PATH_NOTES_MAX];
+		struct path_note notes[PATH_NOTES_MAX + 1];     /* the last place is the last frame's */
 		unsigned notes_count;
 		unsigned frames_count;
 		bool planned;                   /* a plan was given out, and not yet told what became of it */

@@ -16,16 +16,19 @@
 #define REDIAL_SUSPECT_NS (200 * NS_PER_MS)
 #define REDIAL_SILENT_NS  (500 * NS_PER_MS)
 
-void path_queue_note(struct path *p, const uint8_t *bytes, size_t length)
+static void append_note(struct path *p, const uint8_t *bytes, size_t length)
 {
-	struct path_note *note;
+	struct path_note *note = &p->out.notes[p->out.notes_count++];
 
 	assert(length > 0 && length <= PATH_NOTE_BYTES);
-	if (p->out.notes_count == PATH_NOTES_MAX)
-		return;
-	note = &p->out.notes[p->out.notes_count++];
 	memcpy(note->bytes, bytes, length);
 	note->length = (uint8_t)length;
+}
+
+void path_queue_note(struct path *p, const uint8_t *bytes, size_t length)
+{
+	if (p->out.notes_count < PATH_NOTES_MAX)
+		append_note(p, bytes, length);
 }
 
 /* The last frame of this carrier: nothing is queued behind it, and it always finds room. */
@@ -34,9 +37,7 @@ void path_queue_last(struct path *p, const uint8_t *bytes, size_t length)
 	if (p->closing)
 		return;
 	p->closing = true;
-	if (p->out.notes_count == PATH_NOTES_MAX)
-		p->out.notes_count--;
-	path_queue_note(p, bytes, length);
+	append_note(p, bytes, length);
 }
 
 void path_queue_close(struct path *p, enum reason reason, uint16_t detail)
@@ -55,8 +56,8 @@ void path_queue_mode(struct path *p, enum session_mode mode)
 
 	if (p->closing)
 		return;
-	/* The newest wish takes the place of one that still waits. */
-	for (unsigned i = 0; i < p->out.notes_count; i++) {
+	/* The newest wish takes the place of one that still waits, unless that is being written. */
+	for (unsigned i = p->out.planned ? p->out.control_notes : 0; i < p->out.notes_count; i++) {
 		if (p->out.notes[i].bytes[0] == FRAME_MODE) {
 			memcpy(p->out.notes[i].bytes, note, length);
 			return;

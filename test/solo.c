@@ -164,7 +164,7 @@ void solo_write(struct solo *solo, uint64_t length)
 	}
 }
 
-size_t solo_carry(struct solo *solo, unsigned index, size_t most)
+size_t solo_plan(struct solo *solo, unsigned index, size_t most)
 {
 	struct iovec iov[32];
 	unsigned used;
@@ -180,6 +180,13 @@ size_t solo_carry(struct solo *solo, unsigned index, size_t most)
 		solo->out[index].length += count;
 		moved += count;
 	}
+	return moved;
+}
+
+size_t solo_carry(struct solo *solo, unsigned index, size_t most)
+{
+	size_t moved = solo_plan(solo, index, most);
+
 	session_wrote(solo->s, &solo->path[index], moved, solo->now);
 	return moved;
 }

@@ -59,7 +59,9 @@ void solo_pass(struct solo *solo, time_ns duration_ns);
 /* The program writes length bytes of the pattern. */
 void solo_write(struct solo *solo, uint64_t length);
 
-/* One plan, of which at most `most` bytes go: how many went. */
+/* One plan, of which at most `most` bytes go: how many went. The session is yet to be told. */
+size_t solo_plan(struct solo *solo, unsigned index, size_t most);
+/* ... and it is told. */
 size_t solo_carry(struct solo *solo, unsigned index, size_t most);
 /* Everything that wants to go, on all paths. */
 void solo_carry_all(struct solo *solo);

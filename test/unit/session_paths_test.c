@@ -387,10 +387,10 @@ static void notes_have_a_limit(void)
 	/* The end of this carrier always finds room, once. */
 	path_queue_close(p, REASON_GOING_AWAY, 7);
 	path_queue_close(p, REASON_DONE, 0);
-	CHECK_EQ(p->out.notes_count, PATH_NOTES_MAX);
-	CHECK_EQ(p->out.notes[3].bytes[0], FRAME_CLOSE);
-	CHECK_EQ(p->out.notes[3].bytes[FRAME_HEADER_BYTES + 1], REASON_GOING_AWAY);
-	CHECK_EQ(p->out.notes[3].bytes[FRAME_HEADER_BYTES + 3], 7);
+	CHECK_EQ(p->out.notes_count, PATH_NOTES_MAX + 1);
+	CHECK_EQ(p->out.notes[PATH_NOTES_MAX].bytes[0], FRAME_CLOSE);
+	CHECK_EQ(p->out.notes[PATH_NOTES_MAX].bytes[FRAME_HEADER_BYTES + 1], REASON_GOING_AWAY);
+	CHECK_EQ(p->out.notes[PATH_NOTES_MAX].bytes[FRAME_HEADER_BYTES + 3], 7);
 	path_queue_mode(p, MODE_STRIPE);
 	CHECK_EQ(p->out.notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
 	solo_free(solo);
@@ -575,6 +575,83 @@ static void what_the_peer_closed(void)
 	solo_free(solo);
 }
 
+static void queue_pongs(unsigned count)
+{
+	struct frame_pong pong = { .token = 7 };
+	uint8_t note[PATH_NOTE_BYTES];
+	size_t length = frame_pong_encode(note, sizeof note, &pong);
+
+	for (unsigned i = 0; i < count; i++)
+		path_queue_note(&solo->path[0], note, length);
+}
+
+/* What ends a carrier goes, however many notes are being written when it comes. */
+static void the_last_frame_is_not_taken_for_one_under_way(void)
+{
+	struct solo_frame frame;
+
+	for (unsigned notes = 0; notes <= PATH_NOTES_MAX; notes++) {
+		size_t moved;
+
+		begin(MODE_STRIPE, 1);
+		solo_carry_all(solo);
+		while (solo_take(solo, 0, &frame))
+			;
+		queue_pongs(notes);
+		moved = solo_plan(solo, 0, SIZE_MAX);
+		session_reset(solo->s, REASON_ABORTED, solo->now);
+		session_wrote(solo->s, &solo->path[0], moved, solo->now);
+		CHECK(!session_path_done(solo->s, &solo->path[0]));
+		solo_carry_all(solo);
+		CHECK(session_path_done(solo->s, &solo->path[0]));
+		for (unsigned i = 0; i < notes; i++) {
+			CHECK(solo_take(solo, 0, &frame));
+			CHECK_EQ(frame.header.type, FRAME_PONG);
+		}
+		CHECK(solo_take(solo, 0, &frame));
+		CHECK_EQ(frame.header.type, FRAME_RESET);
+		CHECK(!solo_take(solo, 0, &frame));
+		solo_free(solo);
+	}
+}
+
+/* The mode that was wished last is told last, whether the one before is under way or still waits. */
+static void a_wish_behind_one_under_way(void)
+{
+	struct solo_frame frame;
+	struct frame_mode mode;
+
+	for (unsigned begun = 0; begun < 2; begun++) {
+		static const enum session_mode told[] = { MODE_BACKUP, MODE_CONVERGE };
+		size_t moved;
+
+		begin(MODE_STRIPE, 1);
+		solo_carry_all(solo);
+		while (solo_take(solo, 0, &frame))
+			;
+		path_queue_mode(&solo->path[0], MODE_DUPLICATE);
+		path_queue_mode(&solo->path[0], MODE_BACKUP);
+		queue_pongs(2);
+		moved = solo_plan(solo, 0, begun ? 1 : SIZE_MAX);
+		if (begun) {
+			session_wrote(solo->s, &solo->path[0], moved, solo->now);
+			path_queue_mode(&solo->path[0], MODE_STRIPE);
+			moved = solo_plan(solo, 0, 1);
+		}
+		path_queue_mode(&solo->path[0], MODE_DUPLICATE);
+		path_queue_mode(&solo->path[0], MODE_CONVERGE);
+		session_wrote(solo->s, &solo->path[0], moved, solo->now);
+		solo_carry_all(solo);
+		for (unsigned i = 0; i < 2; i++) {
+			CHECK(solo_take_type(solo, 0, FRAME_MODE, &frame));
+			CHECK_EQ(frame_mode_decode(frame.payload, frame.header.length, &mode), 0);
+			CHECK_EQ(mode.mode, told[i]);
+		}
+		CHECK(!solo_take_type(solo, 0, FRAME_MODE, &frame));
+		solo_free(solo);
+	}
+}
+
 int main(void)
 {
 	RUN(ids_are_used_once);
@@ -605,5 +682,7 @@ int main(void)
 	RUN(a_tail_goes_with_its_path);
 	RUN(a_full_carrier_is_noted);
 	RUN(what_the_peer_closed);
+	RUN(the_last_frame_is_not_taken_for_one_under_way);
+	RUN(a_wish_behind_one_under_way);
 	return 0;
 }
