@@ -323,6 +323,25 @@ bench_idle()
 	lab_down
 }
 
+# What takes less than a window: it must not wait for the slower network.
+bench_short()
+{
+	local bytes name
+	group_wanted short || return 0
+	hosts '100mbit 10' '20mbit 40'
+	for bytes in 10 100 1000; do
+		name=short-${bytes}k
+		group_wanted "$name" || continue
+		rounds "$slow_rounds" "$bytes:" tcp1 mptcp stripe converge -- -t "$short_s" --work rr \
+			--request-bytes "${bytes}000"
+		row "$name" "$bytes KB each way, 100 + 20 Mb/s at 10 + 40 ms" ms p50_ms "$bytes:tcp1" "$bytes:mptcp" \
+			"$bytes:stripe" "$bytes:tcp1" 'of TCP' '<=' 1.02
+		row "$name-converge" 'the same, converge' ms p50_ms "$bytes:tcp1" "$bytes:mptcp" \
+			"$bytes:converge" "$bytes:tcp1" 'of TCP' '<=' 1.02
+	done
+	lab_down
+}
+
 bench_small()
 {
 	group_wanted small || return 0
@@ -345,6 +364,7 @@ bench_table()
 	bench_lossy
 	bench_swap
 	bench_rr
+	bench_short
 	bench_tail
 	bench_sessions
 	bench_idle
