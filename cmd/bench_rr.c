@@ -145,27 +145,31 @@ int bench_rr_ask(struct channel *channel, const struct bench_plan *plan, struct 
 int bench_rr_answer(struct channel *channel, const struct bench_plan *plan,
 		    struct delivery *delivery)
 {
-	uint64_t seed = bench_plan_seed(plan, true);
-	uint64_t offset = 0;
+	uint64_t seed = bench_plan_seed(plan, true), size = plan->request_bytes, have = 0, offset = 0;
 	int result = 0;
-	uint8_t *buffer = malloc(BENCH_PART_BYTES);
+	uint8_t *buffer = malloc(size);
 	if (buffer == NULL) {
 		complain(channel->common, "out of memory");
 		return -1;
 	}
 	while (result == 0) {
-		ssize_t got = channel_recv(channel, buffer, BENCH_PART_BYTES);
-		if (got == 0)
-			break;
-		if (got < 0) {
+		ssize_t got = channel_recv(channel, buffer + have, size - have);
+		if (got < 0)
 			channel_complain(channel, "receiving a request");
-			result = -1;
+		else if (got == 0 && have > 0)
+			complain(channel->common, "the session ended in the middle of a request");
+		if (got <= 0) {
+			result = got < 0 || have > 0 ? -1 : 0;
 			break;
 		}
 		delivery_note(delivery, clock_ns(), (uint64_t)got);
-		result = bench_check(channel, seed, offset, buffer, (size_t)got);
-		offset += (uint64_t)got;
-		if (result == 0 && channel_send(channel, buffer, (size_t)got) < 0) {
+		have += (uint64_t)got;
+		if (have < size)
+			continue;
+		result = bench_check(channel, seed, offset, buffer, size);
+		offset += size;
+		have = 0;
+		if (result == 0 && channel_send(channel, buffer, size) < 0) {
 			channel_complain(channel, "sending a reply");
 			result = -1;
 		}

@@ -15,6 +15,7 @@
 struct carrier_report {
 	bool known;
 	bool waiting;                   /* bytes are under way that the carrier's peer has not acknowledged */
+	uint64_t window_bytes;          /* may be under way at once (a congestion window); 0: unknown */
 	uint32_t unsent_bytes;          /* taken from us, not yet sent */
 	uint64_t acked_bytes;           /* acknowledged by the carrier's peer, ever */
 	uint64_t delivered;             /* any count that grows with each news of delivery, also out of order */

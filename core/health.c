@@ -6,10 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
-#define FRESH_ALLOWANCE_BYTES 65536u
+#define FRESH_BYTES 65536u
 #define FREE_FLIGHT_BYTES     14600u              /* goes out at once on any carrier (RFC 6928) */
 #define DELAYED_ACK_MAX_NS    (500 * NS_PER_MS)   /* RFC 1122, 4.2.3.2 */
 #define RTT_MIN_LIFE_NS       (10 * NS_PER_S)
+#define FIRST_PART            4                   /* of a round trip counts for what begins from rest */
 #define DWELL_FIRST_NS        (20 * NS_PER_MS)
 #define DWELL_MAX_NS          NS_PER_S
 #define DWELL_FORGET_NS       (30 * NS_PER_S)     /* this long without suspicion forgives flapping */
@@ -84,7 +85,7 @@ static void add_stamp(struct health *h, time_ns now)
 	stamp->sent_bytes = h->sent_bytes;
 	stamp->at = now;
 	stamp->proven_bytes = h->proven_bytes;
-	stamp->proven_at = larger(h->proven_at, h->busy_at);
+	stamp->proven_at = larger(h->proven_at, h->busy_at + h->rtt_min_ns - h->rtt_min_ns / FIRST_PART);
 	stamp->expected_at = now + serialization_ns(h, health_outstanding(h)) + h->rtt_min_ns;
 }
 
@@ -129,19 +130,25 @@ static void sample_lateness(struct health *h, const struct health_stamp *stamp, 
 	h->late_ns += (late_ns - h->late_ns) / 4;
 }
 
+/*
+ * Of what began from rest the first round trip, but for a part of it, is no time in which bytes came: else no
+ * short transfer would show what a path can do. All of it cannot be left out: the least round trip may be one
+ * whose ACK came back by a faster path, or a slower one. Bytes that waited for others in at least half of the
+ * time came as fast as the network let them.
+ */
 static void sample_rate(struct health *h, const struct health_stamp *stamp, time_ns now)
 {
-	time_ns interval_ns = now - stamp->proven_at;
+	time_ns interval_ns = now - stamp->proven_at, waited_ns = now - stamp->at - h->rtt_min_ns;
+	bool from_rest = stamp->proven_at > stamp->at;
 	uint64_t bytes = h->proven_bytes - stamp->proven_bytes, rate;
 
-	if (interval_ns < h->rtt_min_ns)
-		interval_ns = h->rtt_min_ns;
+	interval_ns = larger(interval_ns, from_rest ? h->rtt_min_ns / FIRST_PART : h->rtt_min_ns);
 	if (bytes > UINT32_MAX)
 		bytes = UINT32_MAX;
 	rate = bytes * (uint64_t)NS_PER_S / (uint64_t)interval_ns;
 	if (rate > h->rate_bytes)
 		h->rate_bytes += h->rate_bytes == 0 ? rate : (rate - h->rate_bytes) / 2;
-	else if (h->full_bytes > stamp->proven_bytes)
+	else if (h->full_bytes > stamp->proven_bytes || 2 * waited_ns > interval_ns)
 		h->rate_bytes -= (h->rate_bytes - rate) / 8;
 }
 
@@ -265,9 +272,35 @@ bool health_silent(const struct health *h, time_ns floor_ns, time_ns now)
 	return age_ns >= floor_ns / 2;
 }
 
+static time_ns least_rtt_ns(const struct health *h)
+{
+	return larger(h->rtt_min_ns, h->report.rtt_min_ns);
+}
+
+/* What goes beyond the carrier's window waits for a round trip; after each there is room for twice as much. */
+static time_ns rounds_ns(const struct health *h, uint64_t bytes)
+{
+	uint64_t window_bytes = h->report.window_bytes;
+	time_ns wait_ns = 0;
+
+	while (window_bytes > 0 && bytes > window_bytes) {
+		bytes -= window_bytes;
+		window_bytes *= 2;
+		wait_ns += least_rtt_ns(h);
+	}
+	return wait_ns;
+}
+
 time_ns health_arrival_ns(const struct health *h, uint64_t bytes)
 {
-	return serialization_ns(h, health_outstanding(h) + bytes) + h->rtt_min_ns / 2;
+	uint64_t ahead_bytes = health_outstanding(h) + bytes;
+
+	return larger(serialization_ns(h, ahead_bytes), rounds_ns(h, ahead_bytes)) + least_rtt_ns(h) / 2;
+}
+
+bool health_predictable(const struct health *h)
+{
+	return h->rate_bytes > 0 || h->report.window_bytes > 0;
 }
 
 time_ns health_completion_ns(const struct health *h)
@@ -275,15 +308,15 @@ time_ns health_completion_ns(const struct health *h)
 	return serialization_ns(h, health_outstanding(h)) + h->rtt_min_ns + 4 * h->late_ns;
 }
 
-uint64_t health_allowance(const struct health *h)
+uint64_t health_most_outstanding(const struct health *h)
 {
-	uint64_t outstanding = health_outstanding(h);
+	uint64_t window_bytes = h->report.window_bytes;
 
 	if (h->state == HEALTH_ACTIVE)
 		return UINT64_MAX;
-	if (h->state != HEALTH_FRESH || outstanding >= FRESH_ALLOWANCE_BYTES)
+	if (h->state != HEALTH_FRESH)
 		return 0;
-	return FRESH_ALLOWANCE_BYTES - outstanding;
+	return window_bytes > 0 && window_bytes < FRESH_BYTES ? window_bytes : FRESH_BYTES;
 }
 
 bool health_usable(const struct health *h)

@@ -76,6 +76,8 @@ time_ns health_due_at(const struct health *h, time_ns floor_ns);
 bool health_silent(const struct health *h, time_ns floor_ns, time_ns now);
 /* How long until bytes sent now would have arrived (one way). */
 time_ns health_arrival_ns(const struct health *h, uint64_t bytes);
+/* Whether that rests on more than the round trip. */
+bool health_predictable(const struct health *h);
 /* When the oldest of what is outstanding was owed; when something is. */
 time_ns health_owed_at(const struct health *h);
 /* The carrier's acknowledgements stopped coming, as of the last report, although something is owed. */
@@ -86,8 +88,8 @@ time_ns health_look_at(const struct health *h, time_ns floor_ns);
 time_ns health_stops_at(const struct health *h, time_ns floor_ns);
 /* When what is outstanding should be proven at the latest: bytes ahead / rate + least RTT + 4 deviations. */
 time_ns health_completion_ns(const struct health *h);
-/* How many more bytes it may have outstanding in its state. */
-uint64_t health_allowance(const struct health *h);
+/* How many bytes it may have outstanding in its state. */
+uint64_t health_most_outstanding(const struct health *h);
 bool health_usable(const struct health *h);   /* may be trusted with bytes: FRESH or ACTIVE */
 
 #endif

@@ -10,6 +10,8 @@
 #define BACKLOG_BYTES_MAX  (512u * 1024)
 #define LAST_RESORT_BYTES  65536u       /* outstanding on a suspect path when there is no better one */
 #define SUSPECT_COPY_BYTES 16384u       /* outstanding, of copies that it may carry when there is */
+#define REPORT_AGE_MIN_NS  NS_PER_MS
+#define REPORT_WAITING_BYTES 14600u     /* less goes out at once on any carrier (RFC 6928) */
 #define DUE_LEAST_NS       (5 * NS_PER_MS)
 
 static uint32_t bit(const struct path *p)
@@ -53,19 +55,35 @@ uint32_t scheduler_backlog_bytes(const struct path *p)
 	return bytes < BACKLOG_BYTES_MAX ? (uint32_t)bytes : BACKLOG_BYTES_MAX;
 }
 
-/* How much this path may take now. */
-static uint64_t allowance(const struct sender *s, uint32_t trust, const struct path *p)
+/* What this write is to carry already, before the payload of a frame that is taken now. */
+static uint64_t planned_bytes(const struct path *p)
 {
-	uint64_t outstanding = health_outstanding(&p->health), most = 0;
+	uint64_t bytes = FRAME_DATA_HEAD_BYTES;
 
+	for (unsigned i = 0; i < p->out.frames_count; i++)
+		bytes += FRAME_DATA_HEAD_BYTES + p->work->frames[i].end - p->work->frames[i].start;
+	return bytes;
+}
+
+/* How much this path may have outstanding. */
+static uint64_t most_outstanding(const struct sender *s, uint32_t trust, const struct path *p)
+{
 	if (p->health.state != HEALTH_SUSPECT)
-		return health_allowance(&p->health);
+		return health_most_outstanding(&p->health);
 	if (s->mode == MODE_DUPLICATE)
 		return UINT64_MAX;
 	if ((trust & bit(p)) != 0)
-		most = LAST_RESORT_BYTES;
-	else if (s->mode == MODE_CONVERGE)
-		most = SUSPECT_COPY_BYTES;
+		return LAST_RESORT_BYTES;
+	return s->mode == MODE_CONVERGE ? SUSPECT_COPY_BYTES : 0;
+}
+
+/* How much it may take now. */
+static uint64_t allowance(const struct sender *s, uint32_t trust, const struct path *p)
+{
+	uint64_t control_bytes = p->out.control_length - p->out.control_sent;
+	uint64_t outstanding = health_outstanding(&p->health) + control_bytes + planned_bytes(p);
+	uint64_t most = most_outstanding(s, trust, p);
+
 	return outstanding < most ? most - outstanding : 0;
 }
 
@@ -81,18 +99,16 @@ static bool makes_later(const struct sender *s, uint32_t trust, const struct pat
 
 	if (next_bytes > waiting_bytes)
 		next_bytes = waiting_bytes;
-	/* What this write is to carry already goes before it. */
-	for (unsigned i = 0; i < p->out.frames_count; i++)
-		next_bytes += p->work->frames[i].end - p->work->frames[i].start;
-	own = health_arrival_ns(&p->health, next_bytes);
+	own = health_arrival_ns(&p->health, planned_bytes(p) + next_bytes);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *other = s->paths[i];
 
 		if (other == NULL || other == p || (trust & bit(other)) == 0)
 			continue;
-		if (other->health.state != HEALTH_ACTIVE || other->health.rate_bytes == 0)
+		if (other->health.state != HEALTH_ACTIVE || !health_predictable(&other->health))
 			continue;
-		if (own > health_arrival_ns(&other->health, waiting_bytes) + other->health.rttvar_ns)
+		if (own > health_arrival_ns(&other->health, FRAME_DATA_HEAD_BYTES + waiting_bytes) +
+				  other->health.rttvar_ns)
 			return true;
 	}
 	return false;
@@ -398,6 +414,25 @@ time_ns scheduler_deadline(const struct sender *s, time_ns now)
 		if (s->converge.at[i].due_at > now && s->converge.at[i].due_at < deadline)
 			deadline = s->converge.at[i].due_at;
 	return deadline;
+}
+
+bool scheduler_report_due(const struct sender *s, time_ns age_ns)
+{
+	time_ns rtt_ns = 0;
+	unsigned usable = 0;
+
+	if ((s->mode != MODE_STRIPE && s->mode != MODE_CONVERGE) || age_ns < REPORT_AGE_MIN_NS ||
+	    sender_reach(s) - s->flight.base < REPORT_WAITING_BYTES)
+		return false;
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *p = s->paths[i];
+
+		if (p == NULL || p->closing || !health_usable(&p->health))
+			continue;
+		if (usable++ == 0 || p->health.rtt_min_ns < rtt_ns)
+			rtt_ns = p->health.rtt_min_ns;
+	}
+	return usable > 1 && age_ns >= rtt_ns / 2;
 }
 
 bool scheduler_slower(const struct sender *s, const struct path *p)

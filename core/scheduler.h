@@ -18,6 +18,8 @@ void scheduler_undo(struct sender *s, const struct path *p, const struct chunk *
 void scheduler_date(struct sender *s, time_ns now);
 /* When a decision may come out differently without any event: the next overdue stretch. */
 time_ns scheduler_deadline(const struct sender *s, time_ns now);
+/* Whether what waits could go by several paths, and what their carriers told is too old to say by which. */
+bool scheduler_report_due(const struct sender *s, time_ns age_ns);
 /* How much one frame, and one write, should carry on this path. */
 uint64_t scheduler_frame_bytes(const struct path *p);
 uint32_t scheduler_backlog_bytes(const struct path *p);

@@ -123,6 +123,8 @@ uint64_t session_receive_promised(const struct session *s)
 
 bool session_report_due(const struct session *s, time_ns now)
 {
+	if (scheduler_report_due(&s->sender, now - s->reported_at))
+		return true;
 	return s->window.wish_bytes < s->window.most_bytes && s->moved_at > s->reported_at &&
 	       now - s->reported_at >= WINDOW_REPORT_NS;
 }

@@ -123,6 +123,7 @@ static int add_link(struct endpoint *ep, const struct link_config *config, time_
 		return error;
 	}
 	ep->links[slot] = l;
+	link_report(l, l->carrier, now);
 	link_feed(l, config->input->bytes + config->input->at, config->input->end - config->input->at, now);
 	return 0;
 }

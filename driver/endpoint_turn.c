@@ -26,8 +26,6 @@ bool endpoint_read_links(struct endpoint *ep, bool program, time_ns now)
 {
 	bool more = false;
 
-	if (session_report_due(ep->session, now))
-		report_links(ep, program, now);
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct link *l = ep->links[i];
 
@@ -44,6 +42,8 @@ struct written endpoint_write_links(struct endpoint *ep, bool program, time_ns n
 {
 	struct written written = { false, false };
 
+	if (session_report_due(ep->session, now))
+		report_links(ep, program, now);
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		if (ep->links[i] && carrier_of(ep->links[i], program))
 			link_tend(ep->links[i], carrier_of(ep->links[i], program), now);

@@ -324,6 +324,7 @@ void carrier_report(const struct world *w, const struct carrier *c, unsigned h,
 
 	*report = (struct carrier_report){
 		.known = true,
+		.window_bytes = e->congestion_bytes,
 		.waiting = e->segment_first < e->segment_end,
 		.delivered = e->delivered,
 		.unsent_bytes = (uint32_t)(e->next < e->end ? e->end - e->next : 0),

@@ -142,11 +142,11 @@ static void tick(struct world *w, struct host *host)
 
 static void pump_once(struct world *w, struct host *host)
 {
-	if (session_report_due(host->session, host_now(w, host)))
-		host_links_report(w, host);
 	host_links_read(w, host);
 	program_read(w, host);
 	program_write(w, host);
+	if (session_report_due(host->session, host_now(w, host)))
+		host_links_report(w, host);
 	host_links_write(w, host);
 	host_links_settle(w, host);
 	if (session_state(host->session) >= SESSION_CLOSED && host->ended_at == 0)

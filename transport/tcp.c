@@ -312,6 +312,7 @@ static void tcp_report(struct carrier *c, struct carrier_report *report)
 	    length < offsetof(struct tcp_info, tcpi_notsent_bytes) + sizeof info.tcpi_notsent_bytes)
 		return;
 	report->known = true;
+	report->window_bytes = (uint64_t)info.tcpi_snd_cwnd * info.tcpi_snd_mss;
 	report->unsent_bytes = info.tcpi_notsent_bytes;
 	report->acked_bytes = info.tcpi_bytes_acked;
 	/* Since Linux 4.18. It grows with selective acknowledgements too: without it a loss under repair

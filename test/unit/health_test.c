@@ -95,10 +95,11 @@ static void delivery_rate(void)
 
 	anew(10 * MS);
 	now = steady(NS_PER_S, 60, 100000, 10 * MS);
-	CHECK(h.rate_bytes > 9900000 && h.rate_bytes < 10100000);
+	/* They came in a quarter of a round trip, as far as we know. */
+	CHECK(h.rate_bytes > 39900000 && h.rate_bytes < 40100000);
 	/* Little to send says nothing about the network ... */
 	now = steady(now, 20, 1000, 10 * MS);
-	CHECK(h.rate_bytes > 9900000);
+	CHECK(h.rate_bytes > 39900000);
 	/* ... unless the carrier took no more. */
 	for (unsigned i = 0; i < 60; i++) {
 		health_sent(&h, 10000, true, now);
@@ -106,7 +107,7 @@ static void delivery_rate(void)
 		now += 10 * MS;
 		health_proven(&h, h.sent_bytes, 0, now);
 	}
-	CHECK(h.rate_bytes > 950000 && h.rate_bytes < 1100000);
+	CHECK(h.rate_bytes > 3990000 && h.rate_bytes < 4100000);
 }
 
 static void no_number_overflows(void)
@@ -270,25 +271,26 @@ static void a_known_queue_is_no_lateness(void)
 	CHECK_EQ(h.late_ns, 10 * MS);
 }
 
-static void allowance(void)
+static void how_much_may_be_outstanding(void)
 {
-	uint64_t most;
+	struct carrier_report report = { .known = true, .window_bytes = 14480 };
 
 	anew(20 * MS);
-	most = health_allowance(&h);
-	CHECK(most > 0 && most <= 65536);
+	CHECK_EQ(health_most_outstanding(&h), 65536);
 	CHECK(health_usable(&h));
-	health_sent(&h, most - 1, true, NS_PER_S);
-	CHECK_EQ(health_allowance(&h), 1);
-	health_sent(&h, 100, true, NS_PER_S);
-	CHECK_EQ(health_allowance(&h), 0);
+	/* What the carrier would not send at once is not given to a path that has yet to prove itself. */
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_most_outstanding(&h), 14480);
+	report.window_bytes = 65537;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_most_outstanding(&h), 65536);
 	health_move(&h, HEALTH_ACTIVE, NS_PER_S);
-	CHECK_EQ(health_allowance(&h), UINT64_MAX);
+	CHECK_EQ(health_most_outstanding(&h), UINT64_MAX);
 	health_move(&h, HEALTH_SUSPECT, NS_PER_S);
-	CHECK_EQ(health_allowance(&h), 0);
+	CHECK_EQ(health_most_outstanding(&h), 0);
 	CHECK(!health_usable(&h));
 	health_move(&h, HEALTH_DOWN, NS_PER_S);
-	CHECK_EQ(health_allowance(&h), 0);
+	CHECK_EQ(health_most_outstanding(&h), 0);
 	CHECK(!health_usable(&h));
 }
 
@@ -407,24 +409,33 @@ static void rate_samples(void)
 	anew(10 * MS);
 	health_sent(&h, 10000, true, now);
 	CHECK_EQ(health_proven(&h, 10000, 0, now + MS), 1);
-	CHECK_EQ(h.rate_bytes, 1000000);
+	CHECK_EQ(h.rate_bytes, 4000000);
 	anew(10 * MS);
 	now = steady(now, 1, 10000, 10 * MS);
-	CHECK_EQ(h.rate_bytes, 1000000);
+	CHECK_EQ(h.rate_bytes, 4000000);
 	now = steady(now, 1, 20000, 10 * MS);
-	CHECK_EQ(h.rate_bytes, 1500000);
+	CHECK_EQ(h.rate_bytes, 6000000);
 	/* Less, with room to spare: the program sends no more. */
 	now = steady(now, 1, 7000, 10 * MS);
-	CHECK_EQ(h.rate_bytes, 1500000);
+	CHECK_EQ(h.rate_bytes, 6000000);
 	/* Less, refused while these bytes were under way: the network takes no more. */
 	health_sent(&h, 7000, true, now);
 	health_full(&h);
 	now += 10 * MS;
 	CHECK_EQ(health_proven(&h, h.sent_bytes, 0, now), 1);
-	CHECK_EQ(h.rate_bytes, 1500000 - 800000 / 8);
+	CHECK_EQ(h.rate_bytes, 6000000 - (6000000 - 2800000) / 8);
 	/* Refused before: it says nothing of these. */
-	steady(now, 1, 7000, 10 * MS);
-	CHECK_EQ(h.rate_bytes, 1400000);
+	now = steady(now, 1, 7000, 10 * MS);
+	CHECK_EQ(h.rate_bytes, 5600000);
+	/* What goes on while bytes are under way is counted from evidence to evidence, a round trip at the least. */
+	anew(10 * MS);
+	health_sent(&h, 10000, true, now);
+	health_sent(&h, 10000, true, now + 8 * MS);
+	CHECK_EQ(health_proven(&h, 10000, 0, now + 10 * MS), 1);
+	CHECK_EQ(h.rate_bytes, 4000000);
+	health_sent(&h, 100000, true, now + 10 * MS);
+	CHECK_EQ(health_proven(&h, 120000, 0, now + 12 * MS), 1);
+	CHECK_EQ(h.rate_bytes, 4000000 + (11000000 - 4000000) / 2);
 }
 
 /* Lateness grows and fades by a quarter; early is not late. */
@@ -552,13 +563,13 @@ static void a_pause_is_no_slowness(void)
 
 	anew(10 * MS);
 	now = steady(now, 1, 10000, 10 * MS);
-	CHECK_EQ(h.rate_bytes, 1000000);
+	CHECK_EQ(h.rate_bytes, 4000000);
 	now += 10 * NS_PER_S;
 	health_sent(&h, 100000, true, now);
 	CHECK_EQ(h.busy_at, now);
-	CHECK_EQ(health_proven(&h, h.sent_bytes, 0, now + 50 * MS), 1);
-	CHECK_EQ(h.rate_bytes, 1500000);
-	CHECK_EQ(h.rtt_at, now + 50 * MS);
+	CHECK_EQ(health_proven(&h, h.sent_bytes, 0, now + 20 * MS), 1);
+	CHECK_EQ(h.rate_bytes, 4000000 + (8000000 - 4000000) / 2);
+	CHECK_EQ(h.rtt_at, now + 20 * MS);
 }
 
 /* A carrier that has just heard its peer is heard of; half of the floor is how long that holds. */
@@ -608,7 +619,71 @@ static void arrival_times(void)
 	CHECK_EQ(health_arrival_ns(&h, 15600), 30 * MS);
 	h.late_ns = MS;
 	CHECK_EQ(health_completion_ns(&h), 4400 * NS_PER_US + 20 * MS + 4 * MS);
-	CHECK_EQ(health_allowance(&h), 65536 - 4400);
+	CHECK_EQ(health_most_outstanding(&h), 65536);
+}
+
+/* A burst from rest, and its first ACK at once for all of it: what it took beyond its round trip. */
+static void the_rate_of_a_burst(void)
+{
+	static const struct {
+		time_ns took_ns;
+		uint64_t rate_bytes;
+	} bursts[] = {
+		{ 25 * MS, 10000000 },          /* 5 ms, and a quarter of 20 */
+		{ 20 * MS, 20000000 },
+		{ 10 * MS, 20000000 },          /* the ACK came by a faster path */
+	};
+
+	for (unsigned i = 0; i < 3; i++) {
+		anew(20 * MS);
+		health_sent(&h, 60000, true, NS_PER_S);
+		health_sent(&h, 40000, true, NS_PER_S + MS);
+		CHECK_EQ(health_proven(&h, 100000, 0, NS_PER_S + bursts[i].took_ns), 1);
+		CHECK(h.rate_bytes >= bursts[i].rate_bytes && h.rate_bytes <= bursts[i].rate_bytes / 8 * 9);
+	}
+}
+
+/* Less than was thought counts where the network was the limit: the bytes waited for each other. */
+static void a_rate_that_was_thought_too_high(void)
+{
+	anew(20 * MS);
+	h.rate_bytes = 8000000;
+	health_sent(&h, 100000, true, NS_PER_S);
+	CHECK_EQ(health_proven(&h, 100000, 0, NS_PER_S + 115 * MS), 1);
+	CHECK_EQ(h.rate_bytes, 8000000 - (8000000 - 1000000) / 8);
+	/* It took but a round trip: that is the program's rate. */
+	health_sent(&h, 1000, true, 2 * NS_PER_S);
+	CHECK_EQ(health_proven(&h, 101000, 0, 2 * NS_PER_S + 20 * MS), 1);
+	CHECK_EQ(h.rate_bytes, 8000000 - (8000000 - 1000000) / 8);
+}
+
+/* What the carrier's window has no room for waits for a round trip, then for another while it doubles. */
+static void arrival_by_the_carriers_window(void)
+{
+	struct carrier_report report = { .known = true, .window_bytes = 10000, .rtt_min_ns = 20 * MS };
+
+	anew(20 * MS);
+	CHECK(!health_predictable(&h));
+	health_report(&h, &report, NS_PER_S);
+	CHECK(health_predictable(&h));
+	CHECK_EQ(health_arrival_ns(&h, 10000), 10 * MS);
+	CHECK_EQ(health_arrival_ns(&h, 10001), 30 * MS);
+	CHECK_EQ(health_arrival_ns(&h, 30000), 30 * MS);
+	CHECK_EQ(health_arrival_ns(&h, 30001), 50 * MS);
+	health_sent(&h, 1, true, NS_PER_S);
+	CHECK_EQ(health_arrival_ns(&h, 30000), 50 * MS);
+	/* Whichever takes longer, and never both. */
+	h.full_bytes = 1;
+	h.rate_bytes = 1000000;
+	CHECK_EQ(health_arrival_ns(&h, 29999), 40 * MS);
+	/* The carrier's round trip is there and back on one path. */
+	report.rtt_min_ns = 40 * MS;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_arrival_ns(&h, 9999), 30 * MS);
+	CHECK_EQ(health_arrival_ns(&h, 29999), 60 * MS);
+	report.rtt_min_ns = 10 * MS;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(health_arrival_ns(&h, 9999), 20 * MS);
 }
 
 int main(void)
@@ -624,7 +699,7 @@ int main(void)
 	RUN(a_stopped_ack_clock_is_silence);
 	RUN(a_clock_at_rest_is_looked_at);
 	RUN(a_known_queue_is_no_lateness);
-	RUN(allowance);
+	RUN(how_much_may_be_outstanding);
 	RUN(dwell);
 	RUN(arrival_and_completion);
 	RUN(a_late_beginning);
@@ -638,6 +713,9 @@ int main(void)
 	RUN(flapping_doubles_the_dwell);
 	RUN(suspect_at_once);
 	RUN(a_pause_is_no_slowness);
+	RUN(the_rate_of_a_burst);
+	RUN(a_rate_that_was_thought_too_high);
+	RUN(arrival_by_the_carriers_window);
 	RUN(how_fresh_a_carriers_word_is);
 	RUN(which_clocks_are_looked_at);
 	RUN(arrival_times);

@@ -88,11 +88,64 @@ static void a_fresh_path_gets_little(void)
 	given_begin(MODE_STRIPE, 1, 1000000);
 	solo_path(solo, 1, 10 * NS_PER_MS, false);
 	CHECK(given_next(1));
-	health_sent(&solo->path[1].health, 65536 - 100, true, solo->now);
+	health_sent(&solo->path[1].health, 65536 - FRAME_DATA_HEAD_BYTES - 100, true, solo->now);
 	CHECK(given_next(1));
 	CHECK_EQ(chunk.end - chunk.start, 100);
 	health_sent(&solo->path[1].health, 100, true, solo->now);
 	CHECK(!given_next(1));
+	given_end();
+}
+
+/* All that a write carries counts, heads and all: no more than the carrier sends at once. */
+static void a_fresh_path_gets_no_more_than_a_window(void)
+{
+	struct carrier_report report = { .known = true, .window_bytes = 14480 };
+
+	given_begin(MODE_STRIPE, 1, 1000000);
+	solo_path(solo, 1, 10 * NS_PER_MS, false);
+	solo_carry_all(solo);
+	solo_write(solo, 100000);
+	session_path_room(solo->s, &solo->path[0], false);
+	CHECK_EQ(health_outstanding(&solo->path[1].health), 65536);
+	solo_prove(solo, 1, 0);
+	solo->path[1].health.state = HEALTH_FRESH;
+	session_path_report(solo->s, &solo->path[1], &report, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(health_outstanding(&solo->path[1].health), 14480);
+	given_end();
+}
+
+/* How the paths stand is asked anew where it decides: several that may carry more than goes out at once. */
+static void reports_that_are_due(void)
+{
+	given_begin(MODE_STRIPE, 2, 14600);
+	solo->path[0].health.rtt_min_ns = 10 * NS_PER_MS;
+	solo->path[1].health.rtt_min_ns = 6 * NS_PER_MS;
+	CHECK(scheduler_report_due(sender, 3 * NS_PER_MS));
+	CHECK(!scheduler_report_due(sender, 3 * NS_PER_MS - 1));
+	solo->path[0].health.rtt_min_ns = 4 * NS_PER_MS;
+	CHECK(scheduler_report_due(sender, 2 * NS_PER_MS));
+	CHECK(!scheduler_report_due(sender, 2 * NS_PER_MS - 1));
+	/* No oftener than each millisecond. */
+	solo->path[0].health.rtt_min_ns = NS_PER_US;
+	CHECK(scheduler_report_due(sender, NS_PER_MS));
+	CHECK(!scheduler_report_due(sender, NS_PER_MS - 1));
+	sender->mode = MODE_CONVERGE;
+	CHECK(scheduler_report_due(sender, NS_PER_MS));
+	sender->mode = MODE_DUPLICATE;
+	CHECK(!scheduler_report_due(sender, NS_PER_S));
+	sender->mode = MODE_BACKUP;
+	CHECK(!scheduler_report_due(sender, NS_PER_S));
+	sender->mode = MODE_STRIPE;
+	given_suspect(1);
+	CHECK(!scheduler_report_due(sender, NS_PER_S));
+	health_move(&solo->path[1].health, HEALTH_FRESH, solo->now);
+	CHECK(scheduler_report_due(sender, NS_PER_S));
+	path_queue_close(&solo->path[0], REASON_GOING_AWAY, 0);
+	CHECK(!scheduler_report_due(sender, NS_PER_S));
+	given_end();
+	given_begin(MODE_STRIPE, 2, 14599);
+	CHECK(!scheduler_report_due(sender, NS_PER_S));
 	given_end();
 }
 
@@ -364,6 +417,10 @@ static void the_unknown_is_not_waited_for(void)
 	CHECK(!given_next(1));
 	solo->path[0].health.rate_bytes = 0;
 	CHECK(given_next(1));
+	/* What its carrier can send at once is something to go by. */
+	solo->path[0].health.report.window_bytes = 50000 + FRAME_DATA_HEAD_BYTES;
+	CHECK(!given_next(1));
+	solo->path[0].health.report.window_bytes = 0;
 	solo->path[0].health.rate_bytes = FAST;
 	CHECK(!given_next(1));
 	/* It closes: what it would have delivered goes by the others. */
@@ -399,7 +456,7 @@ static void the_last_resort_is_bounded(void)
 	given_begin(MODE_STRIPE, 2, 1000000);
 	given_suspect(0);
 	given_suspect(1);
-	health_sent(&solo->path[0].health, 65535, true, solo->now);
+	health_sent(&solo->path[0].health, 65535 - FRAME_DATA_HEAD_BYTES, true, solo->now);
 	given_check(0, 0, 1);
 	health_sent(&solo->path[0].health, 1, true, solo->now);
 	CHECK(!given_next(0));
@@ -526,6 +583,8 @@ int main(void)
 	RUN(nothing_on_a_path_that_is_down_or_closing);
 	RUN(the_last_suspects_carry_a_little);
 	RUN(a_fresh_path_gets_little);
+	RUN(a_fresh_path_gets_no_more_than_a_window);
+	RUN(reports_that_are_due);
 	RUN(never_slower);
 	RUN(somebody_takes_the_last_bytes);
 	RUN(a_slow_path_does_not_hold_up_the_window);
