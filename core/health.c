@@ -277,10 +277,16 @@ static time_ns least_rtt_ns(const struct health *h)
 	return larger(h->rtt_min_ns, h->report.rtt_min_ns);
 }
 
+/* What the carrier sends without waiting; 0: unknown, also where it was another many round trips ago. */
+static uint64_t known_window_bytes(const struct health *h)
+{
+	return least_rtt_ns(h) < HEALTH_REPORT_AGE_NS ? 0 : h->report.window_bytes;
+}
+
 /* What goes beyond the carrier's window waits for a round trip; after each there is room for twice as much. */
 static time_ns rounds_ns(const struct health *h, uint64_t bytes)
 {
-	uint64_t window_bytes = h->report.window_bytes;
+	uint64_t window_bytes = known_window_bytes(h);
 	time_ns wait_ns = 0;
 
 	while (window_bytes > 0 && bytes > window_bytes) {
@@ -300,7 +306,7 @@ time_ns health_arrival_ns(const struct health *h, uint64_t bytes)
 
 bool health_predictable(const struct health *h)
 {
-	return h->rate_bytes > 0 || h->report.window_bytes > 0;
+	return h->rate_bytes > 0 || known_window_bytes(h) > 0;
 }
 
 time_ns health_completion_ns(const struct health *h)
@@ -310,7 +316,7 @@ time_ns health_completion_ns(const struct health *h)
 
 uint64_t health_most_outstanding(const struct health *h)
 {
-	uint64_t window_bytes = h->report.window_bytes;
+	uint64_t window_bytes = known_window_bytes(h);
 
 	if (h->state == HEALTH_ACTIVE)
 		return UINT64_MAX;

@@ -21,6 +21,8 @@
 #include "core/limits.h"
 
 #define HEALTH_STAMPS 32u
+/* A carrier is not asked oftener how much it may send at once: where round trips are shorter that says nothing. */
+#define HEALTH_REPORT_AGE_NS NS_PER_MS
 
 /* Values as in hawser.h. */
 enum health_state { HEALTH_FRESH = 0, HEALTH_ACTIVE = 1, HEALTH_SUSPECT = 2, HEALTH_DOWN = 3 };

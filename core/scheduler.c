@@ -10,8 +10,7 @@
 #define BACKLOG_BYTES_MAX  (512u * 1024)
 #define LAST_RESORT_BYTES  65536u       /* outstanding on a suspect path when there is no better one */
 #define SUSPECT_COPY_BYTES 16384u       /* outstanding, of copies that it may carry when there is */
-#define REPORT_AGE_MIN_NS  NS_PER_MS
-#define REPORT_WAITING_BYTES 14600u     /* less goes out at once on any carrier (RFC 6928) */
+#define REPORT_WAITING     14600u       /* less goes out at once on any carrier (RFC 6928) */
 #define DUE_LEAST_NS       (5 * NS_PER_MS)
 
 static uint32_t bit(const struct path *p)
@@ -418,21 +417,24 @@ time_ns scheduler_deadline(const struct sender *s, time_ns now)
 
 bool scheduler_report_due(const struct sender *s, time_ns age_ns)
 {
-	time_ns rtt_ns = 0;
+	time_ns least_ns = TIME_NEVER, largest_ns = 0;
 	unsigned usable = 0;
 
-	if ((s->mode != MODE_STRIPE && s->mode != MODE_CONVERGE) || age_ns < REPORT_AGE_MIN_NS ||
-	    sender_reach(s) - s->flight.base < REPORT_WAITING_BYTES)
+	if ((s->mode != MODE_STRIPE && s->mode != MODE_CONVERGE) || age_ns < HEALTH_REPORT_AGE_NS ||
+	    sender_reach(s) - s->flight.base < REPORT_WAITING)
 		return false;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *p = s->paths[i];
 
 		if (p == NULL || p->closing || !health_usable(&p->health))
 			continue;
-		if (usable++ == 0 || p->health.rtt_min_ns < rtt_ns)
-			rtt_ns = p->health.rtt_min_ns;
+		usable++;
+		if (p->health.rtt_min_ns < least_ns)
+			least_ns = p->health.rtt_min_ns;
+		if (p->health.rtt_min_ns > largest_ns)
+			largest_ns = p->health.rtt_min_ns;
 	}
-	return usable > 1 && age_ns >= rtt_ns / 2;
+	return usable > 1 && largest_ns >= HEALTH_REPORT_AGE_NS && age_ns >= least_ns / 2;
 }
 
 bool scheduler_slower(const struct sender *s, const struct path *p)

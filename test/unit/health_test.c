@@ -684,6 +684,17 @@ static void arrival_by_the_carriers_window(void)
 	report.rtt_min_ns = 10 * MS;
 	health_report(&h, &report, NS_PER_S);
 	CHECK_EQ(health_arrival_ns(&h, 9999), 20 * MS);
+	/* A window changes with each round trip: what was told before many of them is no news. */
+	anew(MS);
+	report.rtt_min_ns = 0;
+	health_report(&h, &report, NS_PER_S);
+	CHECK(health_predictable(&h));
+	CHECK_EQ(health_most_outstanding(&h), 10000);
+	CHECK_EQ(health_arrival_ns(&h, 10001), MS + MS / 2);
+	h.rtt_min_ns = MS - 2;
+	CHECK(!health_predictable(&h));
+	CHECK_EQ(health_most_outstanding(&h), 65536);
+	CHECK_EQ(health_arrival_ns(&h, 10001), MS / 2 - 1);
 }
 
 int main(void)

@@ -109,6 +109,7 @@ static void a_fresh_path_gets_no_more_than_a_window(void)
 	CHECK_EQ(health_outstanding(&solo->path[1].health), 65536);
 	solo_prove(solo, 1, 0);
 	solo->path[1].health.state = HEALTH_FRESH;
+	solo->path[1].health.rtt_min_ns = 10 * NS_PER_MS;
 	session_path_report(solo->s, &solo->path[1], &report, solo->now);
 	solo_carry_all(solo);
 	CHECK_EQ(health_outstanding(&solo->path[1].health), 14480);
@@ -126,10 +127,15 @@ static void reports_that_are_due(void)
 	solo->path[0].health.rtt_min_ns = 4 * NS_PER_MS;
 	CHECK(scheduler_report_due(sender, 2 * NS_PER_MS));
 	CHECK(!scheduler_report_due(sender, 2 * NS_PER_MS - 1));
-	/* No oftener than each millisecond. */
+	/* No oftener than each millisecond, and only for whom that is in time. */
 	solo->path[0].health.rtt_min_ns = NS_PER_US;
 	CHECK(scheduler_report_due(sender, NS_PER_MS));
 	CHECK(!scheduler_report_due(sender, NS_PER_MS - 1));
+	solo->path[1].health.rtt_min_ns = NS_PER_MS;
+	CHECK(scheduler_report_due(sender, NS_PER_MS));
+	solo->path[1].health.rtt_min_ns = NS_PER_MS - 1;
+	CHECK(!scheduler_report_due(sender, NS_PER_MS));
+	solo->path[1].health.rtt_min_ns = 6 * NS_PER_MS;
 	sender->mode = MODE_CONVERGE;
 	CHECK(scheduler_report_due(sender, NS_PER_MS));
 	sender->mode = MODE_DUPLICATE;
