@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 
 from hostile_peer import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
@@ -55,7 +56,9 @@ class Victim:
             sys.exit("%s: it died, %d" % (after, self.process.returncode))
         carrier = self.session().open()
         carrier.send(data(0, b"still there?"))
-        check(after, carrier.until(DATA)[1][8:], b"still there?")
+        kind, payload = carrier.until(DATA, RESET, CLOSE)
+        check("%s: the frame that answers, %r" % (after, payload[:12]), kind, DATA)
+        check(after, payload[8:], b"still there?")
         carrier.send(reset())
         carrier.close()
 
@@ -443,6 +446,7 @@ def main():
                 attack(victim)
                 victim.serves(attack.__name__)
             except (Gone, OSError) as gone:
+                traceback.print_exc()
                 time.sleep(0.2)
                 sys.exit("%s: %r; process: %s" % (attack.__name__, gone, victim.process.poll() or "lives"))
             print("ok", attack.__name__, flush=True)
