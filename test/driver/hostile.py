@@ -339,8 +339,8 @@ def in_circles(victim):
         flood.send(ping() * 4096)
     half = victim.session().open()
     half.send(frame(DATA, bytes(8) + b"x", length=65544))
-    before = victim.memory_bytes()
     time.sleep(2.5)             # longer than it tries to tell of the resets
+    before = victim.memory_bytes()
     cpu_s = victim.cpu_s()
     time.sleep(1)
     cpu_s = victim.cpu_s() - cpu_s
