@@ -81,13 +81,15 @@ static void tick(struct timer *t, time_ns now)
 	if (ep->session && memory_tight(&ep->engine->memory))
 		endpoint_reclaim(ep);
 	bool long_poll = d->polling && d->polls == d->polls_seen;
+	d->ticking = false;
+	bool unnoticed = ep->session && face_handle_unnoticed(ep);
 	d->ticking = d->driven && !long_poll;
 	if (d->driven && long_poll && !d->keeps_deadline)
 		timer_start(ep->engine, &ep->deadline, endpoint_deadline(ep, now));
 	if (d->ticking)
 		timer_start(ep->engine, t, (d->callers > 0 ? now : d->now) + TAKE_OVER_NS);
 	d->polls_seen = d->polls;
-	if (!d->driven)
+	if (!d->driven || unnoticed)
 		endpoint_post(ep);
 	pthread_mutex_unlock(&ep->lock);
 }
@@ -281,12 +283,13 @@ static void kick_if_needed(struct endpoint *ep)
  * A program that sends on and on looks for acknowledgements now and then, so that the bytes that it
  * copies from and to stay few, and in the processor's cache.
  */
-static void harvest(struct endpoint *ep)
+static void harvest(struct endpoint *ep, bool at_once)
 {
 	struct session_figures figures;
 
 	session_figures(ep->session, &figures);
-	if (figures.written - figures.acknowledged < HARVEST_BYTES || figures.written < ep->drive.harvest_at)
+	if (!at_once &&
+	    (figures.written - figures.acknowledged < HARVEST_BYTES || figures.written < ep->drive.harvest_at))
 		return;
 	ep->drive.harvest_at = figures.written + HARVEST_BYTES;
 	for (unsigned i = 0; i < PATHS_MAX; i++)
@@ -323,7 +326,7 @@ void drive_write(struct endpoint *ep)
 	if (!ep->session)
 		return;
 	if (ep->drive.driven && !ep->drive.polling)
-		harvest(ep);
+		harvest(ep, false);
 	struct written written = endpoint_write_links(ep, true, ep->drive.now);
 	/* If it is not driven the engine keeps the deadline, which may be sooner now. */
 	if (written.left || (written.some && !ep->drive.driven))
@@ -522,6 +525,28 @@ static size_t read_twins(struct endpoint *ep, const struct iovec *into)
 	return session_receive_taken(ep->session);
 }
 
+/* Whether a thread of the program can look at the paths now: nobody else does, and there is memory for it. */
+static bool able(const struct endpoint *ep)
+{
+	/* Short of memory nothing can be read, and poll(2) would tell of it on and on: the engine tries again. */
+	return ep->session && !ep->drive.polling && !ep->refused && !ep->retrying &&
+	       /* The process exits, and what is left to do is the engine's. */
+	       ep->face.kind != FACE_GONE;
+}
+
+bool drive_glance(struct endpoint *ep)
+{
+	struct drive *d = &ep->drive;
+
+	if (!d->driven || !able(ep))
+		return false;
+	if (deadline_now_and_then(ep, true) <= d->now)
+		keep_deadline(ep, d->now);
+	harvest(ep, true);
+	drive_write(ep);
+	return ep->session != NULL;
+}
+
 /* One look at everything, after a wait in poll(2) unless something is there to be read. */
 static size_t turn(struct endpoint *ep, const struct iovec *into, time_ns until)
 {
@@ -562,18 +587,13 @@ static size_t turn(struct endpoint *ep, const struct iovec *into, time_ns until)
 size_t drive_wait(struct endpoint *ep, const struct iovec *into, time_ns until)
 {
 	struct drive *d = &ep->drive;
-	/* Short of memory nothing can be read, and poll(2) would tell of it on and on: the engine tries again. */
-	bool able = ep->session && !d->polling && !ep->refused && !ep->retrying;
-
-	/* The process exits, and what is left to do is the engine's. */
-	able = able && ep->face.kind != FACE_GONE;
 
 	close_left(d);
-	if (able && twins_wanted(ep)) {
+	if (able(ep) && twins_wanted(ep)) {
 		twins_fetch(ep);
 		if (d->polling)
 			nudge(ep);
-	} else if (able && has_twins(ep)) {
+	} else if (able(ep) && has_twins(ep)) {
 		return turn(ep, into, until);
 	} else {
 		if (!d->polling)

@@ -76,6 +76,8 @@ void drive_write(struct endpoint *ep);
  * of a stream may be put into `into` (NULL: nowhere); returns how many bytes were.
  */
 size_t drive_wait(struct endpoint *ep, const struct iovec *into, time_ns until);
+/* Does not wait, but looks at the paths if calls drive. True: something may have changed. */
+bool drive_glance(struct endpoint *ep);
 /* A call says EAGAIN, nobody will wait in one: the engine serves from now on. */
 void drive_stop(struct endpoint *ep);
 /* Before the handle is freed: closes what this table holds. */

@@ -158,8 +158,10 @@ bool face_handle_unnoticed(struct endpoint *ep)
 
 	if (f->kind != FACE_COPY || f->fd < 0 || !f->notifies || f->notified)
 		return false;
+	/* While calls drive, who lends on takes back in passing: a word at each tick does. */
 	return (f->wants_read && !f->receiving && can_receive(ep)) ||
-	       (f->wants_write && !f->sending && can_send(ep)) || lent_can_go_on(ep);
+	       (f->wants_write && !f->sending && can_send(ep)) ||
+	       (ep->drive.ticking ? lent_may_lend(ep) : lent_can_go_on(ep));
 }
 
 void face_handle_begin(struct hawser *h)
@@ -202,13 +204,12 @@ void face_handle_notify(struct endpoint *ep)
  * A call says EAGAIN: the notifier is cleared, unless it is readable for another call's sake. That has
  * been told then: a program that does not care for it is not woken for it again.
  */
-static void say_again(struct hawser *h, bool *wants)
+static void clear_notifier(struct hawser *h, bool *wants)
 {
 	struct face *f = &h->endpoint->face;
 	char bytes[64];
 
 	*wants = true;
-	drive_stop(h->endpoint);
 	if (!f->notified)
 		return;
 	if (can_go_on(h->endpoint)) {
@@ -222,6 +223,12 @@ static void say_again(struct hawser *h, bool *wants)
 	while (recv(h->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
 		;
 	h->endpoint->face.notified = false;
+}
+
+static void say_again(struct hawser *h, bool *wants)
+{
+	drive_stop(h->endpoint);
+	clear_notifier(h, wants);
 }
 
 /*
@@ -634,6 +641,7 @@ ssize_t face_handle_call(struct hawser *h, bool sending, bool *wants, time_ns un
 			 ssize_t (*step)(struct endpoint *ep, void *what), void *what)
 {
 	struct endpoint *ep = h->endpoint;
+	bool glanced = false;
 	ssize_t result;
 
 	int cancel = begin_call(ep, sending ? &h->sending : NULL, sending ? &ep->face.sending : NULL);
@@ -643,8 +651,16 @@ ssize_t face_handle_call(struct hawser *h, bool sending, bool *wants, time_ns un
 			result = step(ep, what);
 		if (result != -EAGAIN)
 			break;
-		if (until <= ep->drive.now) {
-			say_again(h, wants);
+		bool over = until <= ep->drive.now;
+		/* What is back is asked for in passing, by who sends on: the calls go on driving. */
+		if (over && !sending && !glanced && drive_glance(ep)) {
+			glanced = true;
+			continue;
+		}
+		if (over && sending)
+			drive_stop(ep);
+		if (over) {
+			clear_notifier(h, wants);
 			break;
 		}
 		drive_write(ep);

@@ -178,11 +178,14 @@ static bool has_room(struct endpoint *ep)
 	return endpoint_may_grow(ep) && session_room(ep->session) >= head + l->wanted_bytes;
 }
 
+bool lent_may_lend(struct endpoint *ep)
+{
+	return ep->lent && ep->lent->wants_room && ep->session && has_room(ep);
+}
+
 bool lent_can_go_on(struct endpoint *ep)
 {
-	const struct lent *l = ep->lent;
-
-	return l && ((l->wants_back && first_is_back(ep)) || (l->wants_room && ep->session && has_room(ep)));
+	return (ep->lent && ep->lent->wants_back && first_is_back(ep)) || lent_may_lend(ep);
 }
 
 void lent_told(struct endpoint *ep, const bool *but_not)

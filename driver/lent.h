@@ -47,8 +47,9 @@ ssize_t lent_returned(struct hawser *h, void **tokens, int count, int timeout_ms
 /* The program's thread, after endpoint_closed: its memory is its own when this returns. */
 void lent_settle(struct endpoint *ep);
 
-/* Under ep->lock: one of these calls can go on; that was told, and need not be told again. */
+/* Under ep->lock: one of these calls can go on, or the one that lends; that was told, and need not be told again. */
 bool lent_can_go_on(struct endpoint *ep);
+bool lent_may_lend(struct endpoint *ep);
 void lent_told(struct endpoint *ep, const bool *but_not);
 
 /* Under ep->lock, once the program has closed it, or the session has ended: frees what is not needed any more. */
