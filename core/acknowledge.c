@@ -4,7 +4,7 @@
 
 #include "core/session_internal.h"
 
-#define ACK_EVERY_BYTES (2 * FRAME_PAYLOAD_MAX)
+#define ACK_EVERY_BYTES (4 * FRAME_PAYLOAD_MAX)
 #define ACK_DELAY_MIN_NS (1 * NS_PER_MS)
 #define ACK_DELAY_MAX_NS (10 * NS_PER_MS)
 

@@ -96,6 +96,11 @@ void session_receive_into(struct session *s, void *at, size_t length)
 	s->into.taken = 0;
 }
 
+bool session_receiving_into(const struct session *s)
+{
+	return s->into.taken > 0 && s->into.left > 0 && session_readable(s) == 0;
+}
+
 size_t session_receive_taken(struct session *s)
 {
 	size_t taken = s->into.taken;

@@ -133,6 +133,7 @@ void session_receive_consume(struct session *s, uint64_t length, time_ns now);
  * then follows them.
  */
 void session_receive_into(struct session *s, void *at, size_t length);
+bool session_receiving_into(const struct session *s);      /* some came that way, and there is room for more */
 size_t session_receive_taken(struct session *s);
 bool session_receive_ended(const struct session *s);        /* FIN reached and all consumed */
 /* The program will read no more: what arrives is dropped and acknowledged. */

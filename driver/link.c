@@ -245,13 +245,14 @@ bool link_read(struct link *l, struct carrier *by, time_ns now)
 	struct endpoint *ep = l->endpoint;
 	struct iovec iov[IOV_MOST];
 	size_t bytes = 0;
-	/* The program is given what came before more is read. */
-	unsigned rounds = by == l->twin ? 1 : READ_TURN_ROUNDS;
 
 	if (ep->drive.awaited == l)
 		return false;           /* its bytes go on those that are being read */
 	for (unsigned i = 0; l->readable && l->outcome == LINK_GOES_ON; i++) {
-		if (i == rounds || bytes >= READ_TURN_BYTES)
+		if (i == READ_TURN_ROUNDS || bytes >= READ_TURN_BYTES)
+			return true;
+		/* The program is given what came before more is read, unless that can go straight to it, too. */
+		if (by == l->twin && i > 0 && !session_receiving_into(ep->session))
 			return true;
 		if (!ready_to_read(ep, now))
 			return false;
