@@ -100,6 +100,7 @@ static int begin_data(struct session *s, struct path *p, time_ns now)
 		if (error < 0)
 			return error;
 	}
+	expect_began(p, &data);
 	p->in.at = data.offset;
 	p->in.end = data.offset + data.length;
 	p->in.bulk = data.length >= BULK_FRAME_BYTES;
@@ -161,6 +162,7 @@ static int act(struct session *s, struct path *p, time_ns now)
 		struct frame_close close;
 	} frame;
 
+	p->in.streak = 0;
 	switch (p->in.frame.type) {
 	case FRAME_ACK:
 		if (frame_ack_decode(payload, length, &frame.ack) < 0 ||

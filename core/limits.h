@@ -53,6 +53,11 @@ typedef int64_t time_ns;
 #define NONCE_BYTES      16u
 #define MAC_BYTES        32u
 
+/* After so many of the largest DATA frames, each the next of the stream, so many more are read in one go. */
+#define EXPECT_STREAK    8u
+#define EXPECT_MAX       4u
+#define HELD_BLOCKS_MAX (EXPECT_MAX + 1)
+
 /* Paths of one session at one time; path ids grow and are never used twice. */
 #define PATHS_MAX 8u
 

@@ -57,7 +57,8 @@ struct path {
 		bool in_payload;
 		struct frame_header frame;
 		uint64_t at, end;       /* DATA: stream bytes still to come */
-		bool bulk;              /* DATA frames have been large lately */
+		bool bulk;              /* DATA frames have been large lately, */
+		uint8_t streak;         /* and so many of the largest came one behind the other, at most EXPECT_STREAK */
 	} in;
 
 	/*

@@ -5,11 +5,12 @@
  *
  *     carrier:  ...rest of DATA | header | DATA...
  *                    |               |
- *                    |               `--> staging block, copied from there
+ *                    |               `--> staging block, copied from there; or as in expect.c
  *                    `--> the receive buffer's blocks, or the program's own memory
  */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "core/session_internal.h"
 
@@ -20,10 +21,25 @@ int session_read_on(struct session *s, time_ns now)
 
 	if (p == NULL)
 		return 0;
-	error = session_input(s, p, &s->held.bytes, &s->held.length, now);
+	do
+		error = session_input(s, p, &s->held.bytes, &s->held.length, now);
+	while (error == 0 && session_held_next(s));
 	if (error != -ENOMEM)
 		session_drop_held(s, p);
 	return error;
+}
+
+bool session_held_next(struct session *s)
+{
+	if (s->held.more_count == 0)
+		return false;
+	stock_give(&s->stock, s->staging);
+	s->staging = s->held.more[0];
+	s->held.more_count--;
+	memmove(s->held.more, s->held.more + 1, s->held.more_count * sizeof s->held.more[0]);
+	s->held.bytes = s->staging;
+	s->held.length = s->held.more_count > 0 ? BLOCK_BYTES : s->held.last_bytes;
+	return true;
 }
 
 void session_drop_held(struct session *s, const struct path *p)
@@ -31,6 +47,8 @@ void session_drop_held(struct session *s, const struct path *p)
 	if (s->held.path != p)
 		return;
 	s->held.path = NULL;
+	while (session_held_next(s))
+		;
 	stock_give(&s->stock, s->staging);
 	s->staging = NULL;
 }
@@ -55,6 +73,17 @@ static unsigned place_payload(struct session *s, struct path *p, struct iovec *i
 	return placed > 0 ? (unsigned)placed : 0;
 }
 
+/* Behind the rest of the frame at hand, or of the last one: where frames would go that come next in order. */
+static unsigned place_expected(struct session *s, struct path *p, size_t placed, struct iovec *iov, unsigned max)
+{
+	bool follows = p->in.in_payload ? s->into.placed && placed == p->in.end - p->in.at :
+					  p->in.header_have == 0 && p->in.end == s->receive.contiguous;
+
+	if (!follows || s->into.left <= placed || s->discard || session_readable(s) > 0)
+		return 0;
+	return expect_place(s, p, s->into.at + placed, s->into.left - placed, iov, max);
+}
+
 unsigned session_place(struct session *s, struct path *p, struct iovec *iov, unsigned max)
 {
 	unsigned used = 0;
@@ -69,24 +98,34 @@ unsigned session_place(struct session *s, struct path *p, struct iovec *iov, uns
 	if (s->staging == NULL)
 		return 0;
 	s->into.placed = false;
+	s->expected = 0;
 	if (max > 1 && p->in.in_payload && p->in.frame.type == FRAME_DATA && s->state < SESSION_CLOSED)
 		used = place_payload(s, p, iov, max - 1);
 	for (unsigned i = 0; i < used; i++)
 		s->placed_bytes += iov[i].iov_len;
-	iov[used].iov_base = s->staging;
+	if (max - used > 1 && s->state < SESSION_CLOSED)
+		used += place_expected(s, p, s->placed_bytes, iov + used, max - used - 1);
+	/* Memory that is full is gone on from in the middle of a frame. */
+	if (s->expected > 0 && (uint8_t *)iov[used - 1].iov_base + iov[used - 1].iov_len == s->into.at + s->into.left)
+		return used;
+	iov[used].iov_base = s->staging + s->expected * FRAME_DATA_HEAD_BYTES;
 	iov[used].iov_len = p->in.bulk ? STAGING_BYTES_BULK : STAGING_BYTES;
 	return used + 1;
 }
 
-/* What was put into the program's memory has been consumed by that. */
-static void took(struct session *s, struct path *p, size_t length, time_ns now)
+/* Of the frame at hand. What was put into the program's memory has been consumed by that. */
+void session_took(struct session *s, struct path *p, size_t length, time_ns now)
 {
+	if (length == 0)
+		return;
 	receive_buffer_passed(&s->receive, &s->stock, length);
 	session_count_arrived(s, p, length, true, now);
 	session_count_consumed(s, now);
 	s->into.at += length;
 	s->into.left -= length;
 	s->into.taken += length;
+	p->in.at += length;
+	session_data_arrived(s, p, length, now);
 }
 
 void session_receive_into(struct session *s, void *at, size_t length)
@@ -124,15 +163,16 @@ int session_arrived(struct session *s, struct path *p, size_t length, time_ns no
 		p->received_at = now;
 		s->heard_at = now;
 	}
-	if (placed > 0) {
-		if (s->into.placed)
-			took(s, p, placed, now);
-		else
-			error = session_stored(s, p, p->in.at, p->in.at + placed, now);
+	if (placed > 0 && s->into.placed) {
+		session_took(s, p, placed, now);
+	} else if (placed > 0) {
+		error = session_stored(s, p, p->in.at, p->in.at + placed, now);
 		p->in.at += placed;
 		if (error == 0)
 			session_data_arrived(s, p, placed, now);
 	}
+	if (error == 0)
+		error = expect_arrived(s, p, now);
 	if (error == 0)
 		return session_read_on(s, now);
 	session_drop_held(s, p);

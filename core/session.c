@@ -159,7 +159,7 @@ static unsigned stock_wanted(const struct session *s)
 
 unsigned session_blocks_wanted(const struct session *s)
 {
-	unsigned spare = s->stock.free + (s->held.path != NULL), most = stock_wanted(s);
+	unsigned spare = s->stock.free + (s->held.path != NULL) + s->held.more_count, most = stock_wanted(s);
 
 	/* The peer is still to be told. */
 	if (s->state >= SESSION_CLOSED)

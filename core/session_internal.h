@@ -47,10 +47,14 @@ struct session {
 		size_t left, taken;
 		bool placed;            /* those bytes go there instead */
 	} into;
-	struct {                        /* the part of staging that waits for blocks */
+	unsigned expected;              /* so many frames are, in that reading, behind the one at hand; see expect.c */
+	struct {                        /* the part of staging that waits for blocks, */
 		struct path *path;      /* that brought it; NULL: nothing waits */
 		const uint8_t *bytes;
 		size_t length;
+		uint8_t *more[HELD_BLOCKS_MAX]; /* and what follows it, on blocks of its own, full ones but the last */
+		unsigned more_count;
+		size_t last_bytes;
 	} held;
 	uint64_t duplicate_received;
 	time_ns waiting_at;             /* bytes are missing since then; TIME_NEVER: none are */
@@ -91,6 +95,17 @@ int acknowledge_received(struct session *s, const struct frame_ack *ack, time_ns
 int session_input(struct session *s, struct path *p, const uint8_t **bytes, size_t *length, time_ns now);
 /* placement.c. This path is over: what it brought and is held goes with it. */
 void session_drop_held(struct session *s, const struct path *p);
+/* Gives the block at hand back for the next one that is held. False: it is the last. */
+bool session_held_next(struct session *s);
+/* So many bytes more of the frame at hand went to the program's memory. */
+void session_took(struct session *s, struct path *p, size_t length, time_ns now);
+
+/* expect.c. place: iovecs for the frames expected next, where the program has that memory. */
+void expect_began(struct path *p, const struct frame_data *data);
+unsigned expect_place(struct session *s, const struct path *p, uint8_t *at, size_t room, struct iovec *iov,
+		     unsigned max);
+int expect_arrived(struct session *s, struct path *p, time_ns now);
+
 /* -EPROTO resets the session. Returns the error. */
 int session_broken(struct session *s, int error, time_ns now);
 /* So many bytes of the stream are here for the first time. The program has consumed more. */

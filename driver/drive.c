@@ -461,7 +461,7 @@ static bool any_readable(const struct endpoint *ep)
 }
 
 /*
- * The only path there is, in a quick exchange: its next bytes are waited for in reading. That is cheaper
+ * The only path there is, in a quick exchange of little: its next bytes are waited for in reading. That is cheaper
  * than poll(2), but the bell is not heard for some milliseconds. NULL: not so.
  */
 static struct link *lone(struct endpoint *ep)
@@ -477,7 +477,7 @@ static struct link *lone(struct endpoint *ep)
 		if (ep->links[i])
 			only = ep->links[i];
 	}
-	if (!only->path.roomy || only->outcome != LINK_GOES_ON || !only->twin->ops->await)
+	if (!only->path.roomy || only->outcome != LINK_GOES_ON || !only->twin->ops->await || only->path.in.bulk)
 		return NULL;
 	if (d->impatient > 0) {
 		d->impatient--;
