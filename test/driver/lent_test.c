@@ -346,6 +346,40 @@ static void the_descriptor_tells_of_it(void)
 	close_pair();
 }
 
+#define ROUNDS 60u
+
+static void *receives_all(void *unused)
+{
+	receive_stream(far_end, (uint64_t)ROUNDS << 20);
+	return unused;
+}
+
+/* Calls that wait drive the session, and go on to when one asks in passing what is back: it is told all the same. */
+static void the_descriptor_tells_of_it_to_who_drove(void)
+{
+	struct buffer *b = buffer_new(ROUNDS << 20, 0);
+	pthread_t thread;
+	void *token;
+
+	open_pair("stream", NULL, NULL);
+	CHECK_EQ(pthread_create(&thread, NULL, receives_all, NULL), 0);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		CHECK_EQ(hawser_lend(near_end, b->bytes + ((size_t)i << 20), 1 << 20, b, 0), 1 << 20);
+		int taken = hawser_returned(near_end, &token, 1, i < ROUNDS / 2 ? WAIT_MS : 0);
+		if (taken < 0) {
+			CHECK(i >= ROUNDS / 2);
+			CHECK_EQ(errno, EAGAIN);
+			CHECK(readable(near_end, WAIT_MS));
+			taken = hawser_returned(near_end, &token, 1, 0);
+		}
+		CHECK_EQ(taken, 1);
+		CHECK(token == b);
+	}
+	pthread_join(thread, NULL);
+	buffer_free(b);
+	close_pair();
+}
+
 static void what_cannot_be_lent(void)
 {
 	void *token = &token, *back[1025];
@@ -600,6 +634,7 @@ int main(void)
 	RUN(one_lends_another_takes_back);
 	RUN(messages_from_lent_parts);
 	RUN(the_descriptor_tells_of_it);
+	RUN(the_descriptor_tells_of_it_to_who_drove);
 	RUN(what_cannot_be_lent);
 	RUN(closed_with_a_little_out);
 	RUN(closed_with_much_out);
