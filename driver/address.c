@@ -178,17 +178,15 @@ int address_parse_listen(struct address *out, const char *text, struct failure *
 	return 0;
 }
 
-int address_numeric(struct sockaddr_storage *out, const char *text)
+int address_numeric(union inet_address *out, const char *text)
 {
-	struct sockaddr_storage parsed;
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&parsed;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&parsed;
+	union inet_address parsed;
 
 	memset(&parsed, 0, sizeof parsed);
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
-		parsed.ss_family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
-		parsed.ss_family = AF_INET6;
+	if (inet_pton(AF_INET, text, &parsed.v4.sin_addr) == 1)
+		parsed.family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &parsed.v6.sin6_addr) == 1)
+		parsed.family = AF_INET6;
 	else
 		return -EINVAL;
 	*out = parsed;
@@ -196,39 +194,36 @@ int address_numeric(struct sockaddr_storage *out, const char *text)
 }
 
 /* The bytes of an address, IPv4 in four and IPv6 in sixteen. Their count; 0 for other families. */
-static size_t raw(const struct sockaddr_storage *address, const uint8_t **bytes)
+static size_t raw(const union inet_address *address, const uint8_t **bytes)
 {
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
-
-	if (address->ss_family == AF_INET) {
-		*bytes = (const uint8_t *)&((const struct sockaddr_in *)address)->sin_addr;
+	if (address->family == AF_INET) {
+		*bytes = (const uint8_t *)&address->v4.sin_addr;
 		return 4;
 	}
-	if (address->ss_family != AF_INET6)
+	if (address->family != AF_INET6)
 		return 0;
-	*bytes = v6->sin6_addr.s6_addr;
-	if (!IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+	*bytes = address->v6.sin6_addr.s6_addr;
+	if (!IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr))
 		return 16;
 	*bytes += 12;
 	return 4;
 }
 
-void address_text_host(const struct sockaddr_storage *address, char *text, size_t size)
+void address_text_host(const union inet_address *address, char *text, size_t size)
 {
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
 	const uint8_t *bytes;
 	char digits[INET6_ADDRSTRLEN];
 	size_t length = raw(address, &bytes);
 
 	if (length == 0 || !inet_ntop(length == 4 ? AF_INET : AF_INET6, bytes, digits, sizeof digits))
 		snprintf(text, size, "-");
-	else if (length == 16 && v6->sin6_scope_id != 0)
-		snprintf(text, size, "%s%%%u", digits, v6->sin6_scope_id);
+	else if (length == 16 && address->v6.sin6_scope_id != 0)
+		snprintf(text, size, "%s%%%u", digits, address->v6.sin6_scope_id);
 	else
 		snprintf(text, size, "%s", digits);
 }
 
-void address_text(const struct sockaddr_storage *address, char *text, size_t size)
+void address_text(const union inet_address *address, char *text, size_t size)
 {
 	char host[ADDRESS_TEXT_MAX];
 
@@ -239,40 +234,39 @@ void address_text(const struct sockaddr_storage *address, char *text, size_t siz
 		snprintf(text, size, "%s:%u", host, address_port(address));
 }
 
-socklen_t address_length(const struct sockaddr_storage *address)
+socklen_t address_length(const union inet_address *address)
 {
-	return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	return address->family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
-uint16_t address_port(const struct sockaddr_storage *address)
+uint16_t address_port(const union inet_address *address)
 {
-	if (address->ss_family == AF_INET)
-		return ntohs(((const struct sockaddr_in *)address)->sin_port);
-	if (address->ss_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+	if (address->family == AF_INET)
+		return ntohs(address->v4.sin_port);
+	if (address->family == AF_INET6)
+		return ntohs(address->v6.sin6_port);
 	return 0;
 }
 
-void address_set_port(struct sockaddr_storage *address, uint16_t port)
+void address_set_port(union inet_address *address, uint16_t port)
 {
-	if (address->ss_family == AF_INET)
-		((struct sockaddr_in *)address)->sin_port = htons(port);
-	else if (address->ss_family == AF_INET6)
-		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
+	if (address->family == AF_INET)
+		address->v4.sin_port = htons(port);
+	else if (address->family == AF_INET6)
+		address->v6.sin6_port = htons(port);
 }
 
-bool address_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+bool address_same(const union inet_address *a, const union inet_address *b)
 {
 	const uint8_t *bytes_a, *bytes_b;
 	size_t length = raw(a, &bytes_a);
 
 	if (length == 0 || raw(b, &bytes_b) != length || memcmp(bytes_a, bytes_b, length) != 0)
 		return false;
-	return length == 4 || ((const struct sockaddr_in6 *)a)->sin6_scope_id ==
-			      ((const struct sockaddr_in6 *)b)->sin6_scope_id;
+	return length == 4 || a->v6.sin6_scope_id == b->v6.sin6_scope_id;
 }
 
-bool address_in_prefix(const struct sockaddr_storage *address, const struct sockaddr_storage *prefix,
+bool address_in_prefix(const union inet_address *address, const union inet_address *prefix,
 		       unsigned bits)
 {
 	const uint8_t *a, *p;
@@ -286,27 +280,27 @@ bool address_in_prefix(const struct sockaddr_storage *address, const struct sock
 	return rest == 0 || (uint8_t)(a[whole] ^ p[whole]) >> (8 - rest) == 0;
 }
 
-bool address_is_loopback(const struct sockaddr_storage *address)
+bool address_is_loopback(const union inet_address *address)
 {
 	const uint8_t *bytes;
 	size_t length = raw(address, &bytes);
 
 	if (length == 4)
 		return bytes[0] == 127;
-	return length == 16 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+	return length == 16 && IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr);
 }
 
-bool address_is_link_local(const struct sockaddr_storage *address)
+bool address_is_link_local(const union inet_address *address)
 {
 	const uint8_t *bytes;
 	size_t length = raw(address, &bytes);
 
 	if (length == 4)
 		return bytes[0] == 169 && bytes[1] == 254;
-	return length == 16 && IN6_IS_ADDR_LINKLOCAL(&((const struct sockaddr_in6 *)address)->sin6_addr);
+	return length == 16 && IN6_IS_ADDR_LINKLOCAL(&address->v6.sin6_addr);
 }
 
-bool address_is_any(const struct sockaddr_storage *address)
+bool address_is_any(const union inet_address *address)
 {
 	static const uint8_t zero[16];
 	const uint8_t *bytes;
@@ -315,14 +309,14 @@ bool address_is_any(const struct sockaddr_storage *address)
 	return length > 0 && memcmp(bytes, zero, length) == 0;
 }
 
-void address_unmap(struct sockaddr_storage *address)
+void address_unmap(union inet_address *address)
 {
 	const uint8_t *bytes;
 	struct sockaddr_in v4 = { .sin_family = AF_INET };
 
-	if (address->ss_family != AF_INET6 || raw(address, &bytes) != 4)
+	if (address->family != AF_INET6 || raw(address, &bytes) != 4)
 		return;
-	v4.sin_port = ((const struct sockaddr_in6 *)address)->sin6_port;
+	v4.sin_port = address->v6.sin6_port;
 	memcpy(&v4.sin_addr, bytes, 4);
 	memset(address, 0, sizeof *address);
 	memcpy(address, &v4, sizeof v4);

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "driver/failure.h"
+#include "transport/inet.h"
 
 #define ADDRESS_HOSTS_MAX 8u
 #define ADDRESS_HOST_MAX  254u           /* with its end: a name has at most 253 characters */
@@ -33,25 +33,25 @@ int address_parse_dial(struct address *out, const char *text, struct failure *fa
 int address_parse_listen(struct address *out, const char *text, struct failure *failure);
 
 /* An IPv4 or IPv6 address in digits, without port. 0, or -EINVAL. */
-int address_numeric(struct sockaddr_storage *out, const char *text);
+int address_numeric(union inet_address *out, const char *text);
 
 /* "ADDR:PORT" or "[ADDR]:PORT"; text_host leaves out port and brackets. Always terminated. */
-void address_text(const struct sockaddr_storage *address, char *text, size_t size);
-void address_text_host(const struct sockaddr_storage *address, char *text, size_t size);
+void address_text(const union inet_address *address, char *text, size_t size);
+void address_text_host(const union inet_address *address, char *text, size_t size);
 
-socklen_t address_length(const struct sockaddr_storage *address);
-uint16_t address_port(const struct sockaddr_storage *address);
-void address_set_port(struct sockaddr_storage *address, uint16_t port);
+socklen_t address_length(const union inet_address *address);
+uint16_t address_port(const union inet_address *address);
+void address_set_port(union inet_address *address, uint16_t port);
 
 /* Addresses compare without their ports; an IPv4 address mapped into IPv6 is itself. */
-bool address_same(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
-bool address_in_prefix(const struct sockaddr_storage *address, const struct sockaddr_storage *prefix,
+bool address_same(const union inet_address *a, const union inet_address *b);
+bool address_in_prefix(const union inet_address *address, const union inet_address *prefix,
 		       unsigned bits);
-bool address_is_loopback(const struct sockaddr_storage *address);
-bool address_is_link_local(const struct sockaddr_storage *address);
-bool address_is_any(const struct sockaddr_storage *address);
+bool address_is_loopback(const union inet_address *address);
+bool address_is_link_local(const union inet_address *address);
+bool address_is_any(const union inet_address *address);
 
 /* Turns an IPv4 address mapped into IPv6 into a plain one. */
-void address_unmap(struct sockaddr_storage *address);
+void address_unmap(union inet_address *address);
 
 #endif

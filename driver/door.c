@@ -101,9 +101,9 @@ static int bind_interface(int fd, const char *interface)
 	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, length) < 0 ? -errno : 0;
 }
 
-static int listen_at(int fd, const struct sockaddr_storage *address)
+static int listen_at(int fd, const union inet_address *address)
 {
-	if (bind(fd, (const struct sockaddr *)address, address_length(address)) < 0 || listen(fd, SOMAXCONN) < 0)
+	if (bind(fd, &address->any, address_length(address)) < 0 || listen(fd, SOMAXCONN) < 0)
 		return -errno;
 	return 0;
 }
@@ -112,7 +112,7 @@ static int listen_at(int fd, const struct sockaddr_storage *address)
  * The kernel allows a bound socket beside one that is not only if both say SO_REUSEPORT. They say it for
  * this moment only: left on, another process of this user could join them and take connections away.
  */
-static int listen_beside(int fd, int main_fd, const struct sockaddr_storage *address)
+static int listen_beside(int fd, int main_fd, const union inet_address *address)
 {
 	int err = set(main_fd, SOL_SOCKET, SO_REUSEPORT, 1);
 
@@ -127,11 +127,11 @@ static int listen_beside(int fd, int main_fd, const struct sockaddr_storage *add
 
 static int open_socket(const struct entrance *entrance, const char *interface)
 {
-	const struct sockaddr_storage *address = &entrance->address;
-	int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	const union inet_address *address = &entrance->address;
+	int fd = socket(address->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 	int err = fd < 0 ? -errno : set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 
-	if (err == 0 && address->ss_family == AF_INET6)
+	if (err == 0 && address->family == AF_INET6)
 		err = set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (err == 0 && interface)
 		err = bind_interface(fd, interface);
@@ -164,7 +164,7 @@ int door_new(struct door **out, struct entrance *entrance, const char *interface
 		free(door);
 		return err;
 	}
-	if (!interface && getsockname(door->fd, (struct sockaddr *)&entrance->address, &length) < 0)
+	if (!interface && getsockname(door->fd, &entrance->address.any, &length) < 0)
 		err = -errno;
 	if (err == 0)
 		err = watch_start(entrance->engine, &door->watch, door->fd, EPOLLIN, door_ready);

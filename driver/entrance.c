@@ -15,12 +15,12 @@
 #include "driver/tables.h"
 
 /* Whether connections to the entrance's address can come in by this interface and be answered there. */
-static bool has_address(const struct host *host, unsigned index, const struct sockaddr_storage *address)
+static bool has_address(const struct host *host, unsigned index, const union inet_address *address)
 {
 	for (unsigned i = 0; i < host->count; i++) {
 		const struct host_address *a = &host->address[i];
 
-		if (a->index == index && a->address.ss_family == address->ss_family &&
+		if (a->index == index && a->address.family == address->family &&
 		    (address_is_any(address) || address_same(&a->address, address)))
 			return true;
 	}
@@ -36,7 +36,7 @@ static bool repeated(const struct networks *networks, unsigned n)
 	return false;
 }
 
-struct door_wishes entrance_wishes(const struct sockaddr_storage *address, const struct host *host,
+struct door_wishes entrance_wishes(const union inet_address *address, const struct host *host,
 				   const struct networks *networks, unsigned leads, bool named)
 {
 	struct door_wishes wishes = { 0, 0 };
@@ -71,11 +71,11 @@ static bool has_door(const struct entrance *entrance, unsigned index)
  */
 static unsigned leading(const struct entrance *entrance, const struct networks *networks)
 {
-	struct sockaddr_storage anywhere;
+	union inet_address anywhere;
 	struct route_answer answer;
 	unsigned leads = 0;
 
-	(void)address_numeric(&anywhere, entrance->address.ss_family == AF_INET ? "192.0.2.1" : "2001:db8::1");
+	(void)address_numeric(&anywhere, entrance->address.family == AF_INET ? "192.0.2.1" : "2001:db8::1");
 	for (unsigned n = 0; n < networks->count; n++) {
 		unsigned index = networks->network[n].index;
 		int err = tables_route(entrance->engine, &answer, &anywhere, NULL, index);
@@ -169,7 +169,7 @@ static void entrance_free(struct listeners *all, struct entrance *entrance)
 }
 
 /* One that a listener has left, at exactly this address. */
-static struct entrance *left_entrance(struct listeners *all, const struct sockaddr_storage *address)
+static struct entrance *left_entrance(struct listeners *all, const union inet_address *address)
 {
 	for (struct entrance *entrance = all->entrances; entrance; entrance = entrance->next)
 		if (!entrance->listener && address_same(&entrance->address, address) &&
@@ -178,7 +178,7 @@ static struct entrance *left_entrance(struct listeners *all, const struct sockad
 	return NULL;
 }
 
-int entrance_open(struct listener *listener, const struct sockaddr_storage *address, uint16_t *port)
+int entrance_open(struct listener *listener, const union inet_address *address, uint16_t *port)
 {
 	struct listeners *all = listener->engine->listeners;
 	struct entrance *entrance = left_entrance(all, address);

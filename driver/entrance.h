@@ -6,7 +6,6 @@
 #ifndef HAWSER_DRIVER_ENTRANCE_H
 #define HAWSER_DRIVER_ENTRANCE_H
 
-#include <sys/socket.h>
 
 #include "driver/door.h"
 #include "driver/listen.h"
@@ -17,7 +16,7 @@ struct entrance {
 	struct entrance *next;
 	struct engine *engine;
 	struct listener *listener;      /* NULL: closed by the program, JOINs are still served */
-	struct sockaddr_storage address;
+	union inet_address address;
 	unsigned via_count;             /* the listener's */
 	struct via via[VIA_MAX];
 	struct door *main;
@@ -30,7 +29,7 @@ struct entrance {
  * An entrance of the listener at this address: a new one, or one that an earlier listener has left. 0
  * and its port, or -errno.
  */
-int entrance_open(struct listener *listener, const struct sockaddr_storage *address, uint16_t *port);
+int entrance_open(struct listener *listener, const union inet_address *address, uint16_t *port);
 
 /* Takes the listener (NULL: none) from its entrances. Those that sessions may need for JOINs stay open. */
 void entrances_leave(struct listeners *all, struct listener *listener);
@@ -47,7 +46,7 @@ struct door_wishes {
  * Pure. leads: the networks by which this host reaches every address of this family, that is, which have
  * a default route. named: they were named by the option via.
  */
-struct door_wishes entrance_wishes(const struct sockaddr_storage *address, const struct host *host,
+struct door_wishes entrance_wishes(const union inet_address *address, const struct host *host,
 				   const struct networks *networks, unsigned leads, bool named);
 
 #endif

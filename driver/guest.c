@@ -38,10 +38,10 @@ static uint64_t place_of(struct carrier *carrier)
 
 	carrier->ops->route(carrier, &route);
 	address_unmap(&route.remote);
-	if (route.remote.ss_family == AF_INET6)
-		memcpy(&place, &((struct sockaddr_in6 *)(void *)&route.remote)->sin6_addr, sizeof place);
-	else if (route.remote.ss_family == AF_INET)
-		place = ((struct sockaddr_in *)(void *)&route.remote)->sin_addr.s_addr;
+	if (route.remote.family == AF_INET6)
+		memcpy(&place, &route.remote.v6.sin6_addr, sizeof place);
+	else if (route.remote.family == AF_INET)
+		place = route.remote.v4.sin_addr.s_addr;
 	return place;
 }
 

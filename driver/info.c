@@ -9,17 +9,15 @@
 
 #include "driver/link.h"
 
-void info_address(char *text, size_t size, const struct sockaddr_storage *address)
+void info_address(char *text, size_t size, const union inet_address *address)
 {
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
 	char host[INET6_ADDRSTRLEN];
 
 	text[0] = '\0';
-	if (address->ss_family == AF_INET && inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host))
-		snprintf(text, size, "%s:%u", host, ntohs(v4->sin_port));
-	else if (address->ss_family == AF_INET6 && inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host))
-		snprintf(text, size, "[%s]:%u", host, ntohs(v6->sin6_port));
+	if (address->family == AF_INET && inet_ntop(AF_INET, &address->v4.sin_addr, host, sizeof host))
+		snprintf(text, size, "%s:%u", host, ntohs(address->v4.sin_port));
+	else if (address->family == AF_INET6 && inet_ntop(AF_INET6, &address->v6.sin6_addr, host, sizeof host))
+		snprintf(text, size, "[%s]:%u", host, ntohs(address->v6.sin6_port));
 }
 
 static uint32_t public_state(const struct endpoint *ep, enum session_state state)

@@ -13,6 +13,6 @@ void info_session(struct endpoint *ep, struct hawser_info *info);
 unsigned info_paths(struct endpoint *ep, struct hawser_path_info *paths, unsigned max);
 
 /* "ADDRESS:PORT", IPv6 in brackets; "" for no address. */
-void info_address(char *text, size_t size, const struct sockaddr_storage *address);
+void info_address(char *text, size_t size, const union inet_address *address);
 
 #endif

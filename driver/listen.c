@@ -137,7 +137,7 @@ static int open_entrances(struct listener *listener, const struct resolve_result
 	int err = 0;
 
 	for (unsigned i = 0; i < result->count; i++) {
-		struct sockaddr_storage address = result->remote[i].address;
+		union inet_address address = result->remote[i].address;
 		char text[ADDRESS_TEXT_MAX];
 
 		if (opened > 0)

@@ -58,7 +58,7 @@ int host_read(struct host *out)
 	return 0;
 }
 
-bool host_owns(const struct host *host, const struct sockaddr_storage *address)
+bool host_owns(const struct host *host, const union inet_address *address)
 {
 	for (unsigned i = 0; i < host->count; i++)
 		if (address_same(&host->address[i].address, address))
@@ -70,7 +70,7 @@ static bool leads_outside(const struct host_address *a)
 {
 	if (!(a->flags & IFF_UP) || !(a->flags & IFF_RUNNING) || (a->flags & IFF_LOOPBACK))
 		return false;
-	if (a->address.ss_family == AF_INET && address_is_link_local(&a->address))
+	if (a->address.family == AF_INET && address_is_link_local(&a->address))
 		return false;
 	for (unsigned i = 0; i < sizeof inner / sizeof inner[0]; i++)
 		if (fnmatch(inner[i], a->interface, 0) == 0)
@@ -78,7 +78,7 @@ static bool leads_outside(const struct host_address *a)
 	return true;
 }
 
-static void add_address(struct network *network, const struct sockaddr_storage *address, unsigned bits)
+static void add_address(struct network *network, const union inet_address *address, unsigned bits)
 {
 	if (network->count == NETWORK_ADDRESSES_MAX)
 		return;

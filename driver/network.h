@@ -8,7 +8,6 @@
 
 #include <net/if.h>
 #include <stdbool.h>
-#include <sys/socket.h>
 
 #include "driver/options.h"
 
@@ -21,7 +20,7 @@ struct host_address {
 	char interface[IF_NAMESIZE];
 	unsigned index;
 	unsigned flags;                 /* IFF_UP and so on */
-	struct sockaddr_storage address;
+	union inet_address address;
 	unsigned bits;                  /* of its prefix */
 };
 
@@ -38,7 +37,7 @@ struct network {
 	bool loopback;
 	unsigned count;
 	struct {
-		struct sockaddr_storage address;
+		union inet_address address;
 		unsigned bits;
 	} address[NETWORK_ADDRESSES_MAX];
 };
@@ -60,6 +59,6 @@ void networks_choose(struct networks *out, const struct host *host, const struct
 		     unsigned via_count);
 
 /* One of this host's own addresses. */
-bool host_owns(const struct host *host, const struct sockaddr_storage *address);
+bool host_owns(const struct host *host, const union inet_address *address);
 
 #endif

@@ -200,12 +200,12 @@ static bool parse_one_via(struct via *via, char *text)
 		memcpy(via->interface, text, length + 1);
 		return true;
 	}
-	via->bits = via->prefix.ss_family == AF_INET ? 32 : 128;
+	via->bits = via->prefix.family == AF_INET ? 32 : 128;
 	via->single = !slash;
 	if (!slash)
 		return true;
 	return slash[1] && parse_count(&bounds, &via->bits, slash + 1) &&
-	       via->bits <= (via->prefix.ss_family == AF_INET ? 32u : 128u);
+	       via->bits <= (via->prefix.family == AF_INET ? 32u : 128u);
 }
 
 static bool parse_via(const struct option *option, void *where, const char *value)

@@ -10,19 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "core/limits.h"
 #include "core/session.h"
 #include "driver/failure.h"
 #include "transport/carrier.h"
+#include "transport/inet.h"
 
 #define VIA_MAX 8u
 
 /* A local network that the program names: an interface, or all addresses in a prefix (one address: a full one). */
 struct via {
 	char interface[IF_NAMESIZE];    /* "" when it is a prefix */
-	struct sockaddr_storage prefix;
+	union inet_address prefix;
 	unsigned bits;
 	bool single;                    /* one address, not a prefix */
 };

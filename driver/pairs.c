@@ -24,18 +24,18 @@ bool pair_group_same(const struct pair_group *a, const struct pair_group *b)
 }
 
 /* The network's address to dial this one from: one of its subnet first. NULL: it has none of the kind. */
-static const struct sockaddr_storage *source(const struct network *network,
-					     const struct sockaddr_storage *remote)
+static const union inet_address *source(const struct network *network,
+					     const union inet_address *remote)
 {
-	const struct sockaddr_storage *any = NULL;
-	bool link_local = address_is_link_local(remote) && remote->ss_family == AF_INET6;
+	const union inet_address *any = NULL;
+	bool link_local = address_is_link_local(remote) && remote->family == AF_INET6;
 
 	for (unsigned i = 0; i < network->count; i++) {
-		const struct sockaddr_storage *local = &network->address[i].address;
+		const union inet_address *local = &network->address[i].address;
 
-		if (local->ss_family != remote->ss_family)
+		if (local->family != remote->family)
 			continue;
-		if (local->ss_family == AF_INET6 && address_is_link_local(local) != link_local)
+		if (local->family == AF_INET6 && address_is_link_local(local) != link_local)
 			continue;
 		if (address_in_prefix(remote, local, network->address[i].bits))
 			return local;
@@ -48,7 +48,7 @@ static const struct sockaddr_storage *source(const struct network *network,
 static enum fit fit(const struct pairs_question *q, unsigned n, unsigned r)
 {
 	const struct network *network = &q->networks->network[n];
-	const struct sockaddr_storage *remote = &q->remote[r].address;
+	const union inet_address *remote = &q->remote[r].address;
 
 	if (!source(network, remote) || network->loopback != address_is_loopback(remote))
 		return UNFIT;
@@ -68,7 +68,7 @@ static enum fit fit(const struct pairs_question *q, unsigned n, unsigned r)
 }
 
 static void add(struct choice *c, const struct pair_group *group, bool primary,
-		const struct sockaddr_storage *local, const struct sockaddr_storage *remote)
+		const union inet_address *local, const union inet_address *remote)
 {
 	struct pair *pair = &c->out->pair[c->out->count];
 
@@ -97,7 +97,7 @@ static struct pair_group group_of(const struct network *network)
 static void add_network(struct choice *c, unsigned n, unsigned r, bool primary)
 {
 	const struct network *network = &c->question->networks->network[n];
-	const struct sockaddr_storage *remote = &c->question->remote[r].address;
+	const union inet_address *remote = &c->question->remote[r].address;
 	struct pair_group group = group_of(network);
 
 	add(c, &group, primary, source(network, remote), remote);
@@ -165,7 +165,7 @@ static void choose_routing(struct choice *c, bool primary, bool everything)
 }
 
 static bool is_pair(const struct pairs *pairs, const struct pair_group *group,
-		    const struct sockaddr_storage *remote)
+		    const union inet_address *remote)
 {
 	for (unsigned i = 0; i < pairs->count; i++)
 		if (pair_group_same(&pairs->pair[i].group, group) &&

@@ -19,7 +19,7 @@
 
 /* An address of the peer, and which of the hosts in the program's list it comes from. */
 struct remote {
-	struct sockaddr_storage address;
+	union inet_address address;
 	unsigned host;
 };
 

@@ -486,7 +486,7 @@ static void describe(struct hawser_path_info *info, const struct pair *pair)
 	snprintf(info->carrier, sizeof info->carrier, "%s", carrier_tcp.name);
 	memcpy(info->interface, pair->group.interface, sizeof info->interface);
 	address_text(&pair->route.remote, info->remote, sizeof info->remote);
-	if (pair->route.local.ss_family != AF_UNSPEC)
+	if (pair->route.local.family != AF_UNSPEC)
 		address_text_host(&pair->route.local, info->local, sizeof info->local);
 }
 

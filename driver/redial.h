@@ -54,7 +54,7 @@ struct dialler {
 	unsigned peer_count;
 	struct peer_address peer[REMOTES_MAX];
 	unsigned insecure_count;        /* addresses left out for want of the option insecure */
-	struct sockaddr_storage insecure[REMOTES_MAX];
+	union inet_address insecure[REMOTES_MAX];
 
 	struct resolve *resolve;
 	struct race *race;              /* NULL once established */

@@ -120,7 +120,7 @@ int resolve_now(const struct address *address, struct resolve_result *result)
 	memset(result, 0, sizeof *result);
 	for (unsigned i = 0; i < address->count; i++) {
 		const char *host = address->host[i];
-		struct sockaddr_storage ignored;
+		union inet_address ignored;
 		unsigned before = result->count;
 
 		if (strcasecmp(host, "localhost") == 0) {

@@ -10,7 +10,7 @@
 #include "driver/address.h"
 #include "driver/tables.h"
 
-static enum reach reach(struct engine *e, const struct network *network, const struct sockaddr_storage *remote)
+static enum reach reach(struct engine *e, const struct network *network, const union inet_address *remote)
 {
 	struct route_answer answer;
 	int err;

@@ -116,13 +116,13 @@ bool tables_interface(struct engine *e, char name[IF_NAMESIZE], unsigned index)
 	return true;
 }
 
-static uint32_t copy_address(uint8_t out[16], const struct sockaddr_storage *address)
+static uint32_t copy_address(uint8_t out[16], const union inet_address *address)
 {
-	if (address && address->ss_family == AF_INET)
-		memcpy(out, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-	else if (address && address->ss_family == AF_INET6)
-		memcpy(out, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
-	return address ? address->ss_family : AF_UNSPEC;
+	if (address && address->family == AF_INET)
+		memcpy(out, &address->v4.sin_addr, 4);
+	else if (address && address->family == AF_INET6)
+		memcpy(out, &address->v6.sin6_addr, 16);
+	return address ? address->family : AF_UNSPEC;
 }
 
 /* FNV-1a. Peers choose addresses: a collision costs a question to the kernel, no more. */
@@ -136,8 +136,8 @@ static unsigned place_of(const struct route_question *question)
 	return hash % ANSWERS_KEPT;
 }
 
-int tables_route(struct engine *e, struct route_answer *out, const struct sockaddr_storage *remote,
-		 const struct sockaddr_storage *local, unsigned interface_index)
+int tables_route(struct engine *e, struct route_answer *out, const union inet_address *remote,
+		 const union inet_address *local, unsigned interface_index)
 {
 	struct tables *t = current(e);
 	struct route_question question;

@@ -21,8 +21,8 @@
 /* As host_read; what is told stays as it is until this is asked again. NULL: *error is -errno. */
 const struct host *tables_host(struct engine *e, int *error);
 /* As route_ask. */
-int tables_route(struct engine *e, struct route_answer *out, const struct sockaddr_storage *remote,
-		 const struct sockaddr_storage *local, unsigned interface_index);
+int tables_route(struct engine *e, struct route_answer *out, const union inet_address *remote,
+		 const union inet_address *local, unsigned interface_index);
 /* As if_indextoname. False: there is none. */
 bool tables_interface(struct engine *e, char name[IF_NAMESIZE], unsigned index);
 

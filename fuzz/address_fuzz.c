@@ -63,7 +63,7 @@ static void parse(const char *text, int (*parser)(struct address *, const char *
 
 static void numeric(const char *text)
 {
-	struct sockaddr_storage a, again;
+	union inet_address a, again;
 	char host[ADDRESS_TEXT_MAX], whole[ADDRESS_TEXT_MAX + 8];
 
 	if (address_numeric(&a, text) < 0)
@@ -77,7 +77,7 @@ static void numeric(const char *text)
 	for (unsigned bits = 0; bits <= 128; bits++) {
 		bool inside = address_in_prefix(&a, &a, bits);
 
-		HOLDS(inside == (bits <= 32 || (a.ss_family == AF_INET6 && strchr(host, ':') != NULL)));
+		HOLDS(inside == (bits <= 32 || (a.family == AF_INET6 && strchr(host, ':') != NULL)));
 	}
 	(void)address_is_link_local(&a);
 	HOLDS(!(address_is_loopback(&a) && address_is_any(&a)));
@@ -96,7 +96,7 @@ static void check_options(const struct options *o)
 		const struct via *v = &o->via[i];
 
 		HOLDS(strnlen(v->interface, IF_NAMESIZE) < IF_NAMESIZE);
-		HOLDS(v->interface[0] != 0 || v->bits <= (v->prefix.ss_family == AF_INET ? 32u : 128u));
+		HOLDS(v->interface[0] != 0 || v->bits <= (v->prefix.family == AF_INET ? 32u : 128u));
 	}
 	HOLDS(o->send_buffer_bytes >= 256 << 10 && o->send_buffer_bytes <= 1u << 30);
 	HOLDS(o->receive_buffer_bytes >= 256 << 10 && o->receive_buffer_bytes <= 1u << 30);

@@ -51,7 +51,7 @@ static void routes(struct draw *d)
 	HOLDS(read_route((uint8_t *)&message, message.header.nlmsg_len, &answer) == 0);
 }
 
-static void draw_address(struct draw *d, struct sockaddr_storage *address)
+static void draw_address(struct draw *d, union inet_address *address)
 {
 	static const char *const often[] = { "127.0.0.1", "::1", "10.0.0.1", "10.0.1.1", "169.254.0.1",
 					     "fe80::1", "::ffff:10.0.0.1", "fd00::1", "0.0.0.0", "127.7.0.1" };
@@ -61,11 +61,11 @@ static void draw_address(struct draw *d, struct sockaddr_storage *address)
 	if (which < sizeof often / sizeof often[0]) {
 		HOLDS(address_numeric(address, often[which]) == 0);
 	} else if (which < 12) {
-		address->ss_family = AF_INET;
-		draw_fill(d, &((struct sockaddr_in *)address)->sin_addr, 4);
+		address->family = AF_INET;
+		draw_fill(d, &address->v4.sin_addr, 4);
 	} else {
-		address->ss_family = AF_INET6;
-		draw_fill(d, &((struct sockaddr_in6 *)address)->sin6_addr, 16);
+		address->family = AF_INET6;
+		draw_fill(d, &address->v6.sin6_addr, 16);
 	}
 	address_set_port(address, draw_u8(d));
 }
@@ -84,7 +84,7 @@ static void draw_host(struct draw *d, struct host *host)
 		snprintf(a->interface, sizeof a->interface, "%s", names[a->index - 1]);
 		a->flags = draw_u8(d);
 		draw_address(d, &a->address);
-		a->bits = draw_below(d, a->address.ss_family == AF_INET ? 33 : 129);
+		a->bits = draw_below(d, a->address.family == AF_INET ? 33 : 129);
 	}
 }
 
@@ -129,8 +129,8 @@ static void check_pairs(const struct pairs *pairs, const struct pairs_question *
 		for (unsigned r = 0; r < question->remote_count; r++)
 			known |= address_same(&p->route.remote, &question->remote[r].address);
 		HOLDS(known);
-		HOLDS(p->route.local.ss_family == AF_UNSPEC ||
-		      p->route.local.ss_family == p->route.remote.ss_family);
+		HOLDS(p->route.local.family == AF_UNSPEC ||
+		      p->route.local.family == p->route.remote.family);
 	}
 	HOLDS(primaries <= question->paths_max);
 	HOLDS(question->remote_count == 0 || pairs->count == 0 || primaries > 0);

@@ -11,11 +11,11 @@
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
 #include "core/carrier_report.h"
+#include "transport/inet.h"
 
 /* The unsent bytes that a new carrier may hold; what the core wants of a path that it knows nothing of. */
 #define CARRIER_BACKLOG_BYTES 32768u
@@ -26,8 +26,8 @@ struct carrier;
 
 /* Where a path goes. interface "" means: let routing decide. A local family of AF_UNSPEC likewise. */
 struct carrier_route {
-	struct sockaddr_storage local;
-	struct sockaddr_storage remote;
+	union inet_address local;
+	union inet_address remote;
 	char interface[IF_NAMESIZE];
 	bool bound;                     /* nothing is sent but by this interface */
 };

@@ -31,18 +31,18 @@ static void put(struct question *question, unsigned short type, const void *byte
 						RTA_ALIGN(attribute->rta_len));
 }
 
-static const void *raw(const struct sockaddr_storage *address, size_t *length)
+static const void *raw(const union inet_address *address, size_t *length)
 {
-	if (address->ss_family == AF_INET) {
+	if (address->family == AF_INET) {
 		*length = 4;
-		return &((const struct sockaddr_in *)address)->sin_addr;
+		return &address->v4.sin_addr;
 	}
 	*length = 16;
-	return &((const struct sockaddr_in6 *)address)->sin6_addr;
+	return &address->v6.sin6_addr;
 }
 
-static void ask(struct question *question, const struct sockaddr_storage *remote,
-		const struct sockaddr_storage *local, unsigned interface_index)
+static void ask(struct question *question, const union inet_address *remote,
+		const union inet_address *local, unsigned interface_index)
 {
 	size_t length;
 	const void *bytes = raw(remote, &length);
@@ -52,13 +52,13 @@ static void ask(struct question *question, const struct sockaddr_storage *remote
 	question->header.nlmsg_type = RTM_GETROUTE;
 	question->header.nlmsg_flags = NLM_F_REQUEST;
 	question->header.nlmsg_seq = 1;
-	question->route.rtm_family = (unsigned char)remote->ss_family;
+	question->route.rtm_family = (unsigned char)remote->family;
 	question->route.rtm_dst_len = (unsigned char)(length * 8);
 	/* Without it the kernel takes any address for a neighbour when an interface is named. */
 	if (interface_index != 0)
 		question->route.rtm_flags = RTM_F_FIB_MATCH;
 	put(question, RTA_DST, bytes, length);
-	if (local && local->ss_family == remote->ss_family) {
+	if (local && local->family == remote->family) {
 		bytes = raw(local, &length);
 		question->route.rtm_src_len = (unsigned char)(length * 8);
 		put(question, RTA_SRC, bytes, length);
@@ -122,8 +122,8 @@ int route_read(struct route_answer *out, const void *bytes, size_t length)
 	return 0;
 }
 
-int route_ask(struct route_answer *out, const struct sockaddr_storage *remote,
-	      const struct sockaddr_storage *local, unsigned interface_index)
+int route_ask(struct route_answer *out, const union inet_address *remote,
+	      const union inet_address *local, unsigned interface_index)
 {
 	struct question question;
 	union {
@@ -133,7 +133,7 @@ int route_ask(struct route_answer *out, const struct sockaddr_storage *remote,
 	ssize_t length;
 	int fd, err;
 
-	if (remote->ss_family != AF_INET && remote->ss_family != AF_INET6)
+	if (remote->family != AF_INET && remote->family != AF_INET6)
 		return -EAFNOSUPPORT;
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (fd < 0)

@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
+
+#include "transport/inet.h"
 
 struct route_answer {
 	unsigned interface_index;       /* where it leaves */
@@ -21,8 +22,8 @@ struct route_answer {
  * a route that leaves there counts. 0; -ENETUNREACH or -EHOSTUNREACH when there is none; another
  * -errno when the kernel would not say.
  */
-int route_ask(struct route_answer *out, const struct sockaddr_storage *remote,
-	      const struct sockaddr_storage *local, unsigned interface_index);
+int route_ask(struct route_answer *out, const union inet_address *remote,
+	      const union inet_address *local, unsigned interface_index);
 
 /*
  * What the kernel said, at an address aligned for its structures: as route_ask; -EIO when it answers

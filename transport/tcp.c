@@ -43,19 +43,18 @@ static struct tcp *tcp_of(struct carrier *c)
 	return (struct tcp *)c;
 }
 
-static socklen_t length_of(const struct sockaddr_storage *address)
+static socklen_t length_of(const union inet_address *address)
 {
-	return address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	return address->family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
-static bool is_loopback(const struct sockaddr_storage *address)
+static bool is_loopback(const union inet_address *address)
 {
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
 
-	if (address->ss_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
-		       (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == 127);
-	return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == 127;
+	if (address->family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&address->v6.sin6_addr) ||
+		       (IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr) && address->v6.sin6_addr.s6_addr[12] == 127);
+	return ntohl(address->v4.sin_addr.s_addr) >> 24 == 127;
 }
 
 static void set(int fd, int level, int name, int value)
@@ -112,12 +111,12 @@ static int begin(int fd, const struct carrier_route *route, bool *bound)
 			return err;
 		*bound = err == 0;
 	}
-	if (route->local.ss_family != AF_UNSPEC) {
+	if (route->local.family != AF_UNSPEC) {
 		set(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
-		if (bind(fd, (const struct sockaddr *)&route->local, length_of(&route->local)) < 0)
+		if (bind(fd, &route->local.any, length_of(&route->local)) < 0)
 			return -errno;
 	}
-	if (connect(fd, (const struct sockaddr *)&route->remote, length_of(&route->remote)) < 0 &&
+	if (connect(fd, &route->remote.any, length_of(&route->remote)) < 0 &&
 	    errno != EINPROGRESS)
 		return -errno;
 	return 0;
@@ -129,9 +128,9 @@ static int tcp_open(struct carrier **out, const struct carrier_route *route)
 	bool bound;
 	int fd, err;
 
-	if (route->remote.ss_family != AF_INET && route->remote.ss_family != AF_INET6)
+	if (route->remote.family != AF_INET && route->remote.family != AF_INET6)
 		return -EAFNOSUPPORT;
-	fd = socket(route->remote.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+	fd = socket(route->remote.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 	if (fd < 0)
 		return -errno;
 	tune(fd);
@@ -190,7 +189,7 @@ static unsigned tcp_arrival(struct carrier *c, struct carrier_route *route)
 	*route = tcp->route;
 	if (tcp->route.bound || is_loopback(&tcp->route.local) || is_loopback(&tcp->route.remote))
 		return 0;
-	return came_in_by(tcp->fd, tcp->route.local.ss_family);
+	return came_in_by(tcp->fd, tcp->route.local.family);
 }
 
 static int tcp_bind(struct carrier *c, const char *interface)
@@ -208,15 +207,15 @@ static int tcp_bind(struct carrier *c, const char *interface)
 static int tcp_adopt(struct carrier **out, int fd, const char *interface)
 {
 	struct tcp *tcp = tcp_new(fd);
-	socklen_t local_length = sizeof(struct sockaddr_storage), remote_length = local_length;
+	socklen_t local_length = sizeof tcp->route.local, remote_length = local_length;
 	int err;
 
 	if (!tcp) {
 		close(fd);
 		return -ENOMEM;
 	}
-	if (getsockname(fd, (struct sockaddr *)&tcp->route.local, &local_length) < 0 ||
-	    getpeername(fd, (struct sockaddr *)&tcp->route.remote, &remote_length) < 0) {
+	if (getsockname(fd, &tcp->route.local.any, &local_length) < 0 ||
+	    getpeername(fd, &tcp->route.remote.any, &remote_length) < 0) {
 		err = -errno;
 		close(fd);
 		free(tcp);
@@ -241,7 +240,7 @@ static int connect_error(int fd)
 static int tcp_established(struct carrier *c)
 {
 	struct tcp *tcp = tcp_of(c);
-	struct sockaddr_storage local, remote;
+	union inet_address local, remote;
 	socklen_t local_length = sizeof local, remote_length = sizeof remote;
 	int error = 0;
 
@@ -249,11 +248,11 @@ static int tcp_established(struct carrier *c)
 		return tcp->connected ? 1 : tcp->failure;
 	memset(&local, 0, sizeof local);
 	memset(&remote, 0, sizeof remote);
-	if (getpeername(tcp->fd, (struct sockaddr *)&remote, &remote_length) < 0) {
+	if (getpeername(tcp->fd, &remote.any, &remote_length) < 0) {
 		error = connect_error(tcp->fd);
 		if (error == 0)
 			return 0;
-	} else if (getsockname(tcp->fd, (struct sockaddr *)&local, &local_length) < 0) {
+	} else if (getsockname(tcp->fd, &local.any, &local_length) < 0) {
 		error = errno;
 	} else if (local_length == remote_length && memcmp(&local, &remote, local_length) == 0) {
 		/* It met itself (simultaneous open) on a free port of this host: nobody listens there. */
@@ -348,9 +347,9 @@ static void tcp_losses(struct carrier *c, struct carrier_losses *losses)
 }
 
 /* The interface that owns an address of this host; untouched when none does. */
-static void find_interface(char interface[IF_NAMESIZE], const struct sockaddr_storage *local)
+static void find_interface(char interface[IF_NAMESIZE], const union inet_address *local)
 {
-	bool v4 = local->ss_family == AF_INET;
+	bool v4 = local->family == AF_INET;
 	size_t at = v4 ? offsetof(struct sockaddr_in, sin_addr) : offsetof(struct sockaddr_in6, sin6_addr);
 	size_t length = v4 ? sizeof(struct in_addr) : sizeof(struct in6_addr);
 	struct ifaddrs *all, *i;
@@ -358,7 +357,7 @@ static void find_interface(char interface[IF_NAMESIZE], const struct sockaddr_st
 	if (getifaddrs(&all) < 0)
 		return;
 	for (i = all; i; i = i->ifa_next) {
-		if (i->ifa_addr && i->ifa_addr->sa_family == local->ss_family &&
+		if (i->ifa_addr && i->ifa_addr->sa_family == local->family &&
 		    memcmp((char *)i->ifa_addr + at, (const char *)local + at, length) == 0) {
 			strncpy(interface, i->ifa_name, IF_NAMESIZE - 1);
 			interface[IF_NAMESIZE - 1] = 0;

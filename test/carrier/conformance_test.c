@@ -36,14 +36,12 @@ static const struct subject *subject;
 
 /* --- TCP --- */
 
-static void tcp_address(struct sockaddr_storage *address, uint32_t host, uint16_t port)
+static void tcp_address(union inet_address *address, uint32_t host, uint16_t port)
 {
-	struct sockaddr_in *v4 = (struct sockaddr_in *)address;
-
 	memset(address, 0, sizeof *address);
-	v4->sin_family = AF_INET;
-	v4->sin_addr.s_addr = htonl(host);
-	v4->sin_port = htons(port);
+	address->v4.sin_family = AF_INET;
+	address->v4.sin_addr.s_addr = htonl(host);
+	address->v4.sin_port = htons(port);
 }
 
 static int tcp_listen(struct carrier_route *route)
@@ -54,9 +52,9 @@ static int tcp_listen(struct carrier_route *route)
 	memset(route, 0, sizeof *route);
 	tcp_address(&route->remote, INADDR_LOOPBACK, 0);
 	CHECK(fd >= 0);
-	CHECK_EQ(bind(fd, (struct sockaddr *)&route->remote, sizeof(struct sockaddr_in)), 0);
+	CHECK_EQ(bind(fd, &route->remote.any, sizeof(struct sockaddr_in)), 0);
 	CHECK_EQ(listen(fd, 8), 0);
-	CHECK_EQ(getsockname(fd, (struct sockaddr *)&route->remote, &length), 0);
+	CHECK_EQ(getsockname(fd, &route->remote.any, &length), 0);
 	return fd;
 }
 
@@ -73,8 +71,8 @@ static void tcp_refused(struct carrier_route *route)
 
 	memset(route, 0, sizeof *route);
 	tcp_address(&route->remote, INADDR_LOOPBACK, 0);
-	CHECK_EQ(bind(fd, (struct sockaddr *)&route->remote, sizeof(struct sockaddr_in)), 0);
-	CHECK_EQ(getsockname(fd, (struct sockaddr *)&route->remote, &length), 0);
+	CHECK_EQ(bind(fd, &route->remote.any, sizeof(struct sockaddr_in)), 0);
+	CHECK_EQ(getsockname(fd, &route->remote.any, &length), 0);
 	close(fd);
 }
 
@@ -309,8 +307,8 @@ static void source_address_is_used(void)
 	CHECK_EQ(subject->ops->open(&c, &route), 0);
 	CHECK_EQ(establish(c), 1);
 	subject->ops->route(c, &used);
-	CHECK_EQ(ntohl(((struct sockaddr_in *)&used.local)->sin_addr.s_addr), INADDR_LOOPBACK + 5);
-	CHECK(((struct sockaddr_in *)&used.local)->sin_port != 0);
+	CHECK_EQ(ntohl(used.local.v4.sin_addr.s_addr), INADDR_LOOPBACK + 5);
+	CHECK(used.local.v4.sin_port != 0);
 	subject->ops->close(c, true);
 	close(listener);
 }

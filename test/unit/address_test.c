@@ -123,9 +123,9 @@ static void garbage(void)
 	}
 }
 
-static struct sockaddr_storage of(const char *text)
+static union inet_address of(const char *text)
 {
-	struct sockaddr_storage address;
+	union inet_address address;
 
 	CHECK_EQ(address_numeric(&address, text), 0);
 	return address;
@@ -140,7 +140,7 @@ static void texts(void)
 	};
 
 	for (unsigned i = 0; i < 3; i++) {
-		struct sockaddr_storage address = of(table[i][0]);
+		union inet_address address = of(table[i][0]);
 		char text[ADDRESS_TEXT_MAX];
 
 		address_set_port(&address, 99);
@@ -156,12 +156,12 @@ static void texts(void)
 
 static void kinds(void)
 {
-	struct sockaddr_storage a = of("10.1.2.3"), mapped = of("::ffff:10.1.2.3"), b = of("10.1.2.4");
-	struct sockaddr_storage none = { 0 };
+	union inet_address a = of("10.1.2.3"), mapped = of("::ffff:10.1.2.3"), b = of("10.1.2.4");
+	union inet_address none = { 0 };
 
 	CHECK(address_same(&a, &mapped) && !address_same(&a, &b) && !address_same(&none, &none));
 	address_unmap(&mapped);
-	CHECK(mapped.ss_family == AF_INET && address_same(&a, &mapped));
+	CHECK(mapped.family == AF_INET && address_same(&a, &mapped));
 	CHECK(address_in_prefix(&a, &b, 24) && address_in_prefix(&a, &b, 0) && address_in_prefix(&a, &b, 29));
 	CHECK(!address_in_prefix(&a, &b, 30) && !address_in_prefix(&a, &b, 32) && !address_in_prefix(&a, &b, 33));
 	b = of("fe80::1");

@@ -10,9 +10,9 @@
 static struct host host;
 static struct networks networks;
 
-static struct sockaddr_storage address_of(const char *text)
+static union inet_address address_of(const char *text)
 {
-	struct sockaddr_storage address;
+	union inet_address address;
 
 	CHECK_EQ(address_numeric(&address, text), 0);
 	return address;
@@ -49,7 +49,7 @@ static void begin(const char *via)
 
 static void expect(const char *address, unsigned leads, bool named, unsigned keep, unsigned open)
 {
-	struct sockaddr_storage at = address_of(address);
+	union inet_address at = address_of(address);
 	struct door_wishes wishes = entrance_wishes(&at, &host, &networks, leads, named);
 
 	CHECK_EQ(wishes.keep, keep);

@@ -128,7 +128,7 @@ static void bounded(void)
 static void own_addresses(void)
 {
 	struct host host = usual();
-	struct sockaddr_storage address;
+	union inet_address address;
 
 	address_numeric(&address, "10.1.0.2");
 	CHECK(host_owns(&host, &address));

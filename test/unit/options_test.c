@@ -153,7 +153,7 @@ static void networks(void)
 	CHECK(o.via[1].single && o.via[1].bits == 32 && !o.via[1].interface[0]);
 	CHECK(!o.via[2].single && o.via[2].bits == 16);
 	CHECK(o.via[3].single && o.via[3].bits == 128 && address_is_loopback(&o.via[3].prefix));
-	CHECK(o.via[4].bits == 8 && o.via[4].prefix.ss_family == AF_INET6);
+	CHECK(o.via[4].bits == 8 && o.via[4].prefix.family == AF_INET6);
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		CHECK_EQ(options_set(&o, "via", bad[i], &failure), -EINVAL);
 		CHECK_EQ(o.via_count, 5);
