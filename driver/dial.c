@@ -261,7 +261,13 @@ static void established(struct dialler *d, struct attempt *winner)
 	timer_stop(d->engine, &d->timer);
 	redial_begin(d, &race->pairs, engine_now(d->engine));
 	want = redial_want(d, &pair.group);
-	assert(want);
+	if (!want) {
+		struct failure failure = { .error = ENOMEM, .text = "out of memory" };
+
+		attempt_free(winner);
+		give_up(d, &failure);
+		return;
+	}
 	want->pair = pair;
 	want->link = winner->path_id;
 	want->rtt_ns = handshake_rtt_ns(&winner->greeting.handshake);
@@ -272,7 +278,7 @@ static void established(struct dialler *d, struct attempt *winner)
 	endpoint_set_peer(endpoint, text);
 	endpoint_peer_declared(endpoint, terms->receive_limit, terms->range_credit,
 			       time_of_ms(terms->resume_timeout_ms));
-	err = attempt_attach(winner, -1, (unsigned)(want - d->want), want->connects);
+	err = attempt_attach(winner, -1, want->rank, want->connects);
 	if (err < 0) {
 		struct failure failure;
 
@@ -338,17 +344,32 @@ static void race_event(struct greeting *g, enum greeting_event event)
 	race_step(d, now);
 }
 
-/* The addresses that policy allows. */
-static void keep_allowed(struct dialler *d, const struct resolve_result *result)
+static bool allowed(const struct dialler *d, const struct remote *remote)
 {
+	return d->insecure_allowed || address_is_loopback(&remote->address);
+}
+
+/* The addresses that policy allows, and the others. False: no memory. */
+static bool keep_addresses(struct dialler *d, const struct resolve_result *result)
+{
+	unsigned peers = 0, others;
+
+	for (unsigned i = 0; i < result->count; i++)
+		peers += allowed(d, &result->remote[i]);
+	others = result->count - peers;
+	d->peer = peers > 0 ? calloc(peers, sizeof d->peer[0]) : NULL;
+	d->insecure = others > 0 ? calloc(others, sizeof d->insecure[0]) : NULL;
+	if ((peers > 0 && !d->peer) || (others > 0 && !d->insecure))
+		return false;
 	for (unsigned i = 0; i < result->count; i++) {
 		const struct remote *remote = &result->remote[i];
 
-		if (d->options.insecure || address_is_loopback(&remote->address))
+		if (allowed(d, remote))
 			d->peer[d->peer_count++].remote = *remote;
 		else
 			d->insecure[d->insecure_count++] = remote->address;
 	}
+	return true;
 }
 
 /* 0, or -errno with words: no address is left. */
@@ -356,7 +377,8 @@ static int take_result(struct dialler *d, const struct resolve_result *result, s
 {
 	char text[ADDRESS_TEXT_MAX];
 
-	keep_allowed(d, result);
+	if (!keep_addresses(d, result))
+		return failure_set(failure, ENOMEM, "out of memory");
 	if (d->peer_count > 0)
 		return 0;
 	if (d->insecure_count == 0)
@@ -369,14 +391,10 @@ static int take_result(struct dialler *d, const struct resolve_result *result, s
 /* The addresses are known: looks which networks lead to them, and begins. May end the dialler. */
 static void race_begin(struct dialler *d)
 {
-	struct remote remote[REMOTES_MAX];
 	struct failure failure = { 0 };
-	const struct pairs *pairs;
 	int err;
+	const struct pairs *pairs = dialler_survey(d, &err);
 
-	for (unsigned i = 0; i < d->peer_count; i++)
-		remote[i] = d->peer[i].remote;
-	pairs = survey(d->engine, &d->options, remote, d->peer_count, &err);
 	d->race = pairs ? calloc(1, sizeof *d->race) : NULL;
 	if (d->race)
 		d->race->pairs = *pairs;
@@ -410,7 +428,7 @@ static void resolved(void *owner, const struct resolve_result *result)
 
 static void start(struct task *t)
 {
-	struct dialler *d = container_of(t, struct dialler, start);
+	struct dialler *d = container_of(t, struct dialler, task);
 
 	if (d->peer_count > 0)
 		race_begin(d);
@@ -419,13 +437,13 @@ static void start(struct task *t)
 }
 
 /* Addresses in digits at once, names by a look-up. 0 or -errno. */
-static int find_peer(struct dialler *d, struct failure *failure)
+static int find_peer(struct dialler *d, const struct address *address, struct failure *failure)
 {
 	struct resolve_result result;
-	int err = resolve_now(&d->address, &result);
+	int err = resolve_now(address, &result);
 
 	if (err == -EAGAIN) {
-		err = resolve_start(d->engine, &d->address, resolved, d, &d->resolve);
+		err = resolve_start(d->engine, address, resolved, d, &d->resolve);
 		if (err < 0)
 			failure_system(failure, -err, "%s: looking up the name", d->name);
 		return err;
@@ -433,13 +451,13 @@ static int find_peer(struct dialler *d, struct failure *failure)
 	return take_result(d, &result, failure);
 }
 
-static int make_endpoint(struct dialler *d, struct failure *failure)
+static int make_endpoint(struct dialler *d, const struct options *options, struct failure *failure)
 {
 	struct endpoint_config config = {
-		.session = options_session(&d->options, true),
-		.linger_ns = options_linger_ns(&d->options),
-		.exit_linger_ns = d->options.exit_linger_ns,
-		.spin_ns = d->options.spin_ns,
+		.session = options_session(options, true),
+		.linger_ns = options_linger_ns(options),
+		.exit_linger_ns = options->exit_linger_ns,
+		.spin_ns = options->spin_ns,
 		.dialler = d,
 	};
 	struct handshake_offer *offer = &d->offer;
@@ -449,16 +467,16 @@ static int make_endpoint(struct dialler *d, struct failure *failure)
 		err = random_bytes(offer->secret, sizeof offer->secret);
 	if (err < 0)
 		return failure_system(failure, -err, "getting random bytes");
-	config.promised_bytes = memory_promise(&d->engine->memory, d->options.receive_buffer_bytes);
+	config.promised_bytes = memory_promise(&d->engine->memory, options->receive_buffer_bytes);
 	config.session.start_bytes = config.promised_bytes;
 	offer->carrier = CARRIER_TCP;
 	offer->kind = (uint8_t)config.session.kind;
 	offer->mode = (uint8_t)config.session.mode;
 	offer->receive_limit = config.session.start_bytes;
 	offer->range_credit = RANGE_CREDIT;
-	offer->resume_timeout_ms = time_to_ms(d->options.resume_timeout_ns);
-	offer->orphan_timeout_ms = time_to_ms(d->options.orphan_timeout_ns);
-	memcpy(config.congestion, d->options.congestion, sizeof config.congestion);
+	offer->resume_timeout_ms = time_to_ms(options->resume_timeout_ns);
+	offer->orphan_timeout_ms = time_to_ms(options->orphan_timeout_ns);
+	memcpy(config.congestion, options->congestion, sizeof config.congestion);
 	memcpy(config.session.id, offer->id, sizeof offer->id);
 	memcpy(config.secret, offer->secret, sizeof offer->secret);
 	snprintf(config.peer, sizeof config.peer, "%.63s", d->name);
@@ -472,36 +490,36 @@ static int make_endpoint(struct dialler *d, struct failure *failure)
 int dial_begin(struct engine *e, const char *address, const struct options *options,
 	       struct endpoint **out, struct failure *failure)
 {
-	struct dialler *d = calloc(1, sizeof *d);
-	int err;
+	struct options defaults;
+	struct address parsed;
+	struct dialler *d;
+	int err = address_parse_dial(&parsed, address, failure);
 
+	if (!options) {
+		options_init(&defaults);
+		options = &defaults;
+	}
+	if (err == 0)
+		err = congestion_check(options->congestion, failure);
+	if (err < 0)
+		return err;
+	d = dialler_new(e, address, options);
 	if (!d)
 		return failure_set(failure, ENOMEM, "out of memory");
-	d->engine = e;
-	if (options)
-		d->options = *options;
-	else
-		options_init(&d->options);
-	snprintf(d->name, sizeof d->name, "%s", address);
 	d->timer.expired = race_expired;
-	d->start.run = start;
-	d->deadline = d->options.connect_timeout_ns == TIME_NEVER ?
-		TIME_NEVER : engine_now(e) + d->options.connect_timeout_ns;
-	err = address_parse_dial(&d->address, address, failure);
+	d->task.run = start;
+	d->deadline = options->connect_timeout_ns == TIME_NEVER ?
+		TIME_NEVER : engine_now(e) + options->connect_timeout_ns;
+	err = find_peer(d, &parsed, failure);
 	if (err == 0)
-		err = congestion_check(d->options.congestion, failure);
-	if (err == 0)
-		err = find_peer(d, failure);
-	if (err == 0)
-		err = make_endpoint(d, failure);
+		err = make_endpoint(d, options, failure);
 	if (err < 0) {
 		resolve_cancel(d->resolve);
-		explicit_bzero(d, sizeof *d);
-		free(d);
+		dialler_discard(d);
 		return err;
 	}
 	changes_join(d);
-	engine_post(e, &d->start);
+	engine_post(e, &d->task);
 	*out = d->endpoint;
 	return 0;
 }

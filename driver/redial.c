@@ -25,6 +25,8 @@
 #define ANSWER_PATIENCE_NS  (2 * NS_PER_S)
 /* An address that leads to another host is asked again this rarely, while the session has a path. */
 #define STRANGER_INTERVAL_NS (60 * NS_PER_S)
+/* So much of an address is said again. */
+#define NAME_MAX_BYTES 127u
 
 static void join_event(struct greeting *g, enum greeting_event event);
 static void look(struct dialler *d, time_ns now);
@@ -50,11 +52,64 @@ static time_ns interval(time_ns outage_ns)
 	return whole - whole / 10 * jitter / 256;
 }
 
+struct dialler *dialler_new(struct engine *e, const char *name, const struct options *options)
+{
+	size_t length = strnlen(name, NAME_MAX_BYTES);
+	struct dialler *d = calloc(1, sizeof *d + length + 1);
+
+	if (!d)
+		return NULL;
+	memcpy(d->name, name, length);
+	d->engine = e;
+	d->refused_timeout_ns = options->refused_timeout_ns;
+	d->paths_max = options->paths_max;
+	d->insecure_allowed = options->insecure;
+	if (options->via_count > 0)
+		d->via = calloc(options->via_count, sizeof d->via[0]);
+	if (options->via_count > 0 && !d->via) {
+		dialler_discard(d);
+		return NULL;
+	}
+	for (; d->via_count < options->via_count; d->via_count++)
+		memcpy(&d->via[d->via_count], &options->via[d->via_count], sizeof d->via[0]);
+	return d;
+}
+
+void dialler_discard(struct dialler *d)
+{
+	while (d->want) {
+		struct want *want = d->want;
+
+		d->want = want->next;
+		free(want);
+	}
+	free(d->insecure);
+	free(d->peer);
+	free(d->via);
+	explicit_bzero(d, sizeof *d);
+	free(d);
+}
+
+const struct pairs *dialler_survey(struct dialler *d, int *error)
+{
+	struct survey_question question;
+
+	memset(&question, 0, sizeof question);
+	for (unsigned i = 0; i < d->via_count; i++)
+		memcpy(&question.via[i], &d->via[i], sizeof d->via[0]);
+	for (unsigned i = 0; i < d->peer_count; i++)
+		question.remote[i] = d->peer[i].remote;
+	question.via_count = d->via_count;
+	question.remote_count = d->peer_count;
+	question.paths_max = d->paths_max;
+	return survey(d->engine, &question, error);
+}
+
 struct want *redial_want(struct dialler *d, const struct pair_group *group)
 {
-	for (unsigned i = 0; i < d->want_count; i++)
-		if (pair_group_same(&d->want[i].group, group))
-			return &d->want[i];
+	for (struct want *want = d->want; want; want = want->next)
+		if (pair_group_same(&want->pair.group, group))
+			return want;
 	return NULL;
 }
 
@@ -66,17 +121,28 @@ static bool has_group(const struct pairs *pairs, const struct pair_group *group)
 	return false;
 }
 
-/* A free want: one never used, or one whose network is gone and that holds nothing. NULL: none. */
+/* One more, the last. NULL: no memory. */
+static struct want *add_want(struct dialler *d)
+{
+	struct want *want = calloc(1, sizeof *want), **end = &d->want;
+
+	if (!want)
+		return NULL;
+	while (*end)
+		end = &(*end)->next;
+	*end = want;
+	want->rank = d->want_count++;
+	return want;
+}
+
+/* A free want: a new one, or one whose network is gone and that holds nothing. NULL: none. */
 static struct want *free_want(struct dialler *d, const struct pairs *pairs)
 {
-	if (d->want_count < d->options.paths_max)
-		return &d->want[d->want_count++];
-	for (unsigned i = 0; i < d->want_count; i++) {
-		struct want *want = &d->want[i];
-
-		if (want->link < 0 && !want->attempt && !has_group(pairs, &want->group))
+	if (d->want_count < d->paths_max)
+		return add_want(d);
+	for (struct want *want = d->want; want; want = want->next)
+		if (want->link < 0 && !want->attempt && !has_group(pairs, &want->pair.group))
 			return want;
-	}
 	return NULL;
 }
 
@@ -96,7 +162,8 @@ static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
 		if (!want)
 			return;
 		*want = (struct want){
-			.group = pair->group,
+			.next = want->next,
+			.rank = want->rank,
 			.pair = *pair,
 			.link = -1,
 			.lost_at = now,
@@ -108,12 +175,8 @@ static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
 
 static const struct pairs *survey_now(struct dialler *d, time_ns now, int *error)
 {
-	struct remote remote[REMOTES_MAX];
-	const struct pairs *pairs;
+	const struct pairs *pairs = dialler_survey(d, error);
 
-	for (unsigned i = 0; i < d->peer_count; i++)
-		remote[i] = d->peer[i].remote;
-	pairs = survey(d->engine, &d->options, remote, d->peer_count, error);
 	if (pairs)
 		merge(d, pairs, now);
 	return pairs;
@@ -126,7 +189,7 @@ static unsigned choose_pair(struct want *want, const struct pairs *pairs)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < pairs->count; i++)
-		if (pair_group_same(&pairs->pair[i].group, &want->group))
+		if (pair_group_same(&pairs->pair[i].group, &want->pair.group))
 			of_group[count++] = &pairs->pair[i];
 	if (count > 0)
 		want->pair = *of_group[want->turn % count];
@@ -147,8 +210,8 @@ static time_ns alone_since(const struct dialler *d, time_ns now)
 {
 	time_ns last = 0;
 
-	for (unsigned i = 0; i < d->want_count; i++)
-		last = later(last, d->want[i].link >= 0 ? now : d->want[i].lost_at);
+	for (const struct want *want = d->want; want; want = want->next)
+		last = later(last, want->link >= 0 ? now : want->lost_at);
 	return last;
 }
 
@@ -157,7 +220,7 @@ static time_ns row_gap(const struct dialler *d, time_ns now)
 {
 	time_ns outage = now - alone_since(d, now);
 
-	return later(d->options.refused_timeout_ns / 2, 2 * (INTERVAL_LEAST_NS + outage / INTERVAL_SHARE));
+	return later(d->refused_timeout_ns / 2, 2 * (INTERVAL_LEAST_NS + outage / INTERVAL_SHARE));
 }
 
 /* A refusal is the word of the peer's host; that one network does not lead there says nothing against it. */
@@ -279,10 +342,10 @@ static time_ns refused_until(const struct dialler *d, time_ns now)
 {
 	time_ns last = alone_since(d, now);
 
-	if (d->options.refused_timeout_ns == TIME_NEVER)
+	if (d->refused_timeout_ns == TIME_NEVER)
 		return TIME_NEVER;
-	for (unsigned i = 0; i < d->want_count; i++)
-		if (d->want[i].link >= 0)
+	for (const struct want *want = d->want; want; want = want->next)
+		if (want->link >= 0)
 			return TIME_NEVER;
 	for (unsigned i = 0; i < d->peer_count; i++) {
 		const struct peer_address *peer = &d->peer[i];
@@ -290,10 +353,10 @@ static time_ns refused_until(const struct dialler *d, time_ns now)
 		if (peer->refused_since == 0 || now - peer->refused_at > row_gap(d, now))
 			return TIME_NEVER;
 		/* A row of refusals, not one and then a time asleep. */
-		if (peer->refused_at - peer->refused_since < d->options.refused_timeout_ns)
+		if (peer->refused_at - peer->refused_since < d->refused_timeout_ns)
 			return TIME_NEVER;
 	}
-	return last + d->options.refused_timeout_ns;
+	return last + d->refused_timeout_ns;
 }
 
 static void give_up(struct dialler *d)
@@ -320,8 +383,7 @@ static void look(struct dialler *d, time_ns now)
 	count = endpoint_links(d->endpoint, views);
 	for (unsigned i = 0; i < count; i++)
 		alive += views[i].silent_since == 0;
-	for (unsigned i = 0; i < d->want_count; i++) {
-		struct want *want = &d->want[i];
+	for (struct want *want = d->want; want; want = want->next) {
 		const struct link_view *view = find_view(views, count, want->link);
 
 		if (want->link >= 0 && !view) {
@@ -341,21 +403,21 @@ static void expired(struct timer *t, time_ns now)
 
 static void look_soon(struct task *t)
 {
-	struct dialler *d = container_of(t, struct dialler, look);
+	struct dialler *d = container_of(t, struct dialler, task);
 
 	look(d, engine_now(d->engine));
 }
 
 void redial_soon(struct dialler *d)
 {
-	engine_post(d->engine, &d->look);
+	engine_post(d->engine, &d->task);
 }
 
 static struct want *want_of(struct dialler *d, const struct attempt *a)
 {
-	for (unsigned i = 0; i < d->want_count; i++)
-		if (d->want[i].attempt == a)
-			return &d->want[i];
+	for (struct want *want = d->want; want; want = want->next)
+		if (want->attempt == a)
+			return want;
 	assert(!"every attempt after the race has its want");
 	return NULL;
 }
@@ -369,7 +431,7 @@ static void joined(struct dialler *d, struct want *want, time_ns now)
 	int err;
 
 	want->attempt = NULL;
-	err = attempt_attach(a, want->link, (unsigned)(want - d->want), want->connects + 1);
+	err = attempt_attach(a, want->link, want->rank, want->connects + 1);
 	if (err < 0) {
 		struct attempt_failure failure = attempt_failure_of(err);
 
@@ -429,7 +491,7 @@ void redial_adopt(struct want *want, struct attempt *a)
 void redial_begin(struct dialler *d, const struct pairs *pairs, time_ns now)
 {
 	d->timer.expired = expired;
-	d->look.run = look_soon;
+	d->task.run = look_soon;
 	merge(d, pairs, now);
 }
 
@@ -440,9 +502,7 @@ void redial_networks_changed(struct dialler *d)
 
 	if (d->race || d->want_count == 0 || !survey_now(d, now, &err))
 		return;
-	for (unsigned i = 0; i < d->want_count; i++) {
-		struct want *want = &d->want[i];
-
+	for (struct want *want = d->want; want; want = want->next) {
 		/* Not more often than the shortest interval, however fast a network flaps. */
 		want->next_at = sooner(want->next_at, later(now, want->started + INTERVAL_LEAST_NS));
 	}
@@ -456,9 +516,7 @@ void dialler_link_lost(struct endpoint *ep, uint16_t id, enum reason reason, int
 	time_ns now = engine_now(d->engine);
 
 	(void)ended;
-	for (unsigned i = 0; i < d->want_count; i++) {
-		struct want *want = &d->want[i];
-
+	for (struct want *want = d->want; want; want = want->next) {
 		if (want->link != id)
 			continue;
 		want->link = -1;
@@ -495,9 +553,7 @@ unsigned dialler_paths(struct endpoint *ep, struct hawser_path_info *paths, unsi
 	const struct dialler *d = ep->dialler;
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < d->want_count && count < max; i++) {
-		const struct want *want = &d->want[i];
-
+	for (const struct want *want = d->want; want && count < max; want = want->next) {
 		if (want->link >= 0)
 			continue;
 		describe(&paths[count], &want->pair);
@@ -527,12 +583,9 @@ void dialler_free(struct endpoint *ep)
 	changes_leave(d);
 	resolve_cancel(d->resolve);
 	race_free(d);
-	for (unsigned i = 0; i < d->want_count; i++)
-		end_attempt(&d->want[i]);
+	for (struct want *want = d->want; want; want = want->next)
+		end_attempt(want);
 	timer_stop(d->engine, &d->timer);
-	engine_unpost(d->engine, &d->start);
-	if (d->look.run)
-		engine_unpost(d->engine, &d->look);
-	explicit_bzero(d, sizeof *d);
-	free(d);
+	engine_unpost(d->engine, &d->task);
+	dialler_discard(d);
 }

@@ -4,7 +4,10 @@
  * (dial.c), and afterwards one want for each path, which brings a lost or silent one back (this file).
  *
  *   dialler --- race (until established): attempts at all pairs
- *          `--- want x 1..PATHS_MAX: a local network, the link it has now, and at most one attempt
+ *          |--- peer_address x 1..REMOTES_MAX
+ *          `--- want -> want -> NULL, 1..PATHS_MAX: a local network, the link it has now, and at most one attempt
+ *
+ * There is one for each idle session, so it has memory for what there is, not for what there might be.
  */
 #ifndef HAWSER_DRIVER_REDIAL_H
 #define HAWSER_DRIVER_REDIAL_H
@@ -17,8 +20,9 @@
 
 /* A want: one path that the session should have. Without link and attempt it waits for next_at. */
 struct want {
-	struct pair_group group;
-	struct pair pair;               /* the one tried or used last */
+	struct want *next;              /* in the order in which they came */
+	unsigned rank;                  /* place in that order */
+	struct pair pair;               /* the one tried or used last; its group stays the want's */
 	int link;                       /* id of the link it has; -1: none */
 	struct attempt *attempt;
 	unsigned turn;                  /* which pair of the group is next */
@@ -44,29 +48,36 @@ struct dialler {
 	struct engine *engine;
 	struct endpoint *endpoint;
 	struct dialler *next, **link;   /* the engine's list, changes.h */
-	struct options options;
-	struct address address;
-	char name[128];                 /* the address as the program gave it, cut */
 	struct handshake_offer offer;   /* id and secret, what HELLO declares */
-	uint16_t next_path_id;
 	time_ns deadline;               /* of the race */
 
-	unsigned peer_count;
-	struct peer_address peer[REMOTES_MAX];
-	unsigned insecure_count;        /* addresses left out for want of the option insecure */
-	union inet_address insecure[REMOTES_MAX];
+	/* Of the options. */
+	time_ns refused_timeout_ns;
+	struct via *via;                /* via_count of them */
+	unsigned via_count, paths_max;
+	bool insecure_allowed;
+
+	uint16_t next_path_id;
+	unsigned peer_count, insecure_count, want_count;
+	struct peer_address *peer;
+	union inet_address *insecure;   /* addresses left out for want of the option insecure */
+	struct want *want;
 
 	struct resolve *resolve;
 	struct race *race;              /* NULL once established */
-	struct task start;
+	struct task task;               /* to start; once established, to look soon */
 	struct timer timer;
-	struct task look;               /* redial_look soon */
-
-	unsigned want_count;
-	struct want want[PATHS_MAX];
+	char name[];                    /* the address as the program gave it, cut */
 };
 
-/* The race is won by the first of these pairs' groups: wants for all of them. */
+/* With what the options say, and no peer yet. NULL: no memory. */
+struct dialler *dialler_new(struct engine *e, const char *name, const struct options *options);
+/* Wipes and frees the memory of one that nothing refers to. */
+void dialler_discard(struct dialler *d);
+/* As survey: which networks lead to the peer now. */
+const struct pairs *dialler_survey(struct dialler *d, int *error);
+
+/* The race is won by the first of these pairs' groups: wants for all of them, as far as there is memory. */
 void redial_begin(struct dialler *d, const struct pairs *pairs, time_ns now);
 struct want *redial_want(struct dialler *d, const struct pair_group *group);
 /* An attempt of the race goes on as the want's JOIN. */

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "driver/address.h"
-#include "driver/tables.h"
 
 static enum reach reach(struct engine *e, const struct network *network, const union inet_address *remote)
 {
@@ -23,17 +22,6 @@ static enum reach reach(struct engine *e, const struct network *network, const u
 	if (err < 0 || answer.interface_index != network->index)
 		return REACH_UNKNOWN;
 	return answer.gateway ? REACH_ROUTED : REACH_DIRECT;
-}
-
-static void ask_with(struct survey_question *question, const struct options *options,
-		     const struct remote *remote, unsigned remote_count)
-{
-	memset(question, 0, sizeof *question);
-	memcpy(question->via, options->via, options->via_count * sizeof question->via[0]);
-	memcpy(question->remote, remote, remote_count * sizeof question->remote[0]);
-	question->via_count = options->via_count;
-	question->remote_count = remote_count;
-	question->paths_max = options->paths_max;
 }
 
 struct choice {
@@ -67,22 +55,19 @@ static int choose(struct engine *e, struct pairs *out, const struct survey_quest
 	return 0;
 }
 
-const struct pairs *survey(struct engine *e, const struct options *options, const struct remote *remote,
-			   unsigned remote_count, int *error)
+const struct pairs *survey(struct engine *e, const struct survey_question *asked, int *error)
 {
-	struct survey_question asked;
 	struct pairs *pairs;
 	struct choice *c;
 	bool fresh;
 
-	assert(remote_count <= REMOTES_MAX);
-	ask_with(&asked, options, remote, remote_count);
-	pairs = tables_pairs(e, &asked, &fresh);
+	assert(asked->remote_count <= REMOTES_MAX);
+	pairs = tables_pairs(e, asked, &fresh);
 	*error = pairs ? 0 : -ENOMEM;
 	if (!pairs || !fresh)
 		return pairs;
 	c = calloc(1, sizeof *c);
-	*error = c ? choose(e, pairs, &asked, c) : -ENOMEM;
+	*error = c ? choose(e, pairs, asked, c) : -ENOMEM;
 	free(c);
 	if (*error < 0)
 		return NULL;

@@ -4,15 +4,14 @@
 #define HAWSER_DRIVER_SURVEY_H
 
 #include "driver/engine.h"
-#include "driver/options.h"
 #include "driver/pairs.h"
+#include "driver/tables.h"
 
 /*
  * The pairs, until the next survey. NULL, and *error: -ENODEV, the option via names networks, and none of
  * them is there; or the host's addresses cannot be read.
  */
-const struct pairs *survey(struct engine *e, const struct options *options, const struct remote *remote,
-			   unsigned remote_count, int *error);
+const struct pairs *survey(struct engine *e, const struct survey_question *asked, int *error);
 
 /*
  * Binds an accepted carrier to the interface it came in by, so that replies leave by it, provided that a
