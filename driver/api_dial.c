@@ -59,7 +59,7 @@ static void dialled(struct endpoint_wait *w, int result)
 		give_face(d, ep);
 		return;
 	}
-	d->call.failure = ep->failure;
+	endpoint_failure(ep, &d->call.failure);
 	call_done(&d->call, result);
 }
 

@@ -292,7 +292,7 @@ static ssize_t tell(hawser_t *h, ssize_t result, const char *what)
 		return result;
 	if (result == -ECONNRESET && usable(h)) {
 		pthread_mutex_lock(&h->endpoint->lock);
-		failure = h->endpoint->failure;
+		endpoint_failure(h->endpoint, &failure);
 		pthread_mutex_unlock(&h->endpoint->lock);
 	}
 	if (!failure.text[0])

@@ -67,6 +67,7 @@ int attempt_attach(struct attempt *a, int replaces, unsigned rank, uint32_t conn
 	struct endpoint *endpoint = a->dialler->endpoint;
 	struct greeting_input input;
 	struct watch watch;
+	struct carrier_route route;
 	struct link_config config = {
 		.watch = &watch,
 		.input = &input,
@@ -78,8 +79,8 @@ int attempt_attach(struct attempt *a, int replaces, unsigned rank, uint32_t conn
 
 	config.rtt_ns = handshake_rtt_ns(&a->greeting.handshake);
 	config.carrier = greeting_take(&a->greeting, &watch, &input);
-	config.carrier->ops->route(config.carrier, &config.route);
-	config.replies_elsewhere = survey_leaves_elsewhere(a->dialler->engine, &config.route);
+	config.carrier->ops->route(config.carrier, &route);
+	config.replies_elsewhere = survey_leaves_elsewhere(a->dialler->engine, &route);
 	attempt_free(a);
 	return endpoint_attach(endpoint, &config);
 }

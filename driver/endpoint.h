@@ -88,7 +88,8 @@ struct endpoint {
 	bool established;               /* it had a link once */
 	time_ns joins_since;            /* a second of JOINs, and how many came in it */
 	unsigned joins;
-	struct failure failure;         /* when over by a reset or a dial that failed */
+	int error;                      /* when over by a reset or a dial that failed: errno, */
+	char *words;                    /* and why, if there was memory for it */
 	enum reason reason;
 	struct session *session;        /* NULL once over */
 	struct link *links[PATHS_MAX];  /* NULL: free */
@@ -159,7 +160,6 @@ struct link_config {
 	/* how often this path was established, this time included */
 	uint32_t connects;
 	bool replies_elsewhere;         /* see hawser_path_info */
-	struct carrier_route route;     /* for people; both addresses known */
 };
 
 /*
@@ -182,7 +182,6 @@ struct link_view {
 	enum reason reason;             /* why it carries nothing, or REASON_NONE */
 	/* a fresh connection is wanted: silent since then; 0: it is not silent */
 	time_ns silent_since;
-	const struct carrier_route *route;      /* valid until the next call into endpoint.h */
 };
 /* Fills at most PATHS_MAX; returns how many links there are. */
 unsigned endpoint_links(struct endpoint *ep, struct link_view views[PATHS_MAX]);
@@ -196,6 +195,12 @@ void endpoint_post(struct endpoint *ep);
 
 /* Under ep->lock: sleeps until the engine has looked at it again, or the time (TIME_NEVER: none). */
 void endpoint_wait_changed(struct endpoint *ep, time_ns until);
+
+/* Under ep->lock: why it is about to be over. Who says so first is right. */
+void endpoint_failed(struct endpoint *ep, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Under ep->lock, or over: that again. */
+void endpoint_failure(const struct endpoint *ep, struct failure *failure);
 
 /* The errno that a session's reason reads as. */
 int endpoint_reset_error(enum reason reason);

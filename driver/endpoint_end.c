@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How an endpoint ends: closed by its program, reset, aborted, or never established. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +11,25 @@
 #include "driver/lent.h"
 #include "driver/link.h"
 
-static const char *words_of_reset(const struct endpoint *ep)
+void endpoint_failed(struct endpoint *ep, int error, const char *format, ...)
 {
-	return ep->failure.text[0] ? ep->failure.text : reason_text(ep->reason);
+	char words[FAILURE_TEXT_BYTES];
+	va_list arguments;
+
+	if (ep->error)
+		return;
+	va_start(arguments, format);
+	vsnprintf(words, sizeof words, format, arguments);
+	va_end(arguments);
+	ep->error = error;
+	ep->words = malloc(strlen(words) + 1);
+	if (ep->words)
+		memcpy(ep->words, words, strlen(words) + 1);
+}
+
+void endpoint_failure(const struct endpoint *ep, struct failure *failure)
+{
+	failure_set(failure, ep->error, "%s", ep->words ? ep->words : "");
 }
 
 /* One table: how a session's reason reads as an errno. */
@@ -48,10 +66,10 @@ void endpoint_end_session(struct endpoint *ep, time_ns now)
 	session_figures(s, &ep->last.figures);
 	ep->last.complete = session_receive_ended(s) &&
 			    ep->last.figures.acknowledged == ep->last.figures.written;
-	if (ep->last.state == SESSION_RESET && !ep->failure.error) {
+	if (ep->last.state == SESSION_RESET && !ep->error) {
 		ep->reason = session_reason(s);
-		failure_set(&ep->failure, endpoint_reset_error(ep->reason), "session with %s: %s",
-			    ep->peer[0] ? ep->peer : "the peer", words_of_reset(ep));
+		endpoint_failed(ep, endpoint_reset_error(ep->reason), "session with %s: %s",
+				ep->peer[0] ? ep->peer : "the peer", reason_text(ep->reason));
 	}
 	session_fini(s);
 	endpoint_reclaim(ep);
@@ -121,9 +139,9 @@ void endpoint_fail(struct endpoint *ep, enum reason reason, const struct failure
 		return;
 	}
 	bool dialling = ep->stage == ENDPOINT_DIALLING;
-	if (!ep->failure.error) {
+	if (!ep->error) {
 		ep->reason = reason;
-		ep->failure = *failure;
+		endpoint_failed(ep, failure->error, "%s", failure->text);
 	}
 	session_reset(ep->session, reason, now);
 	if (dialling && session_state(ep->session) >= SESSION_CLOSED) {
@@ -156,10 +174,10 @@ void endpoint_linger_expired(struct timer *t, time_ns now)
 
 	(void)now;
 	pthread_mutex_lock(&ep->lock);
-	if (ep->session && !ep->failure.error)
-		failure_set(&ep->failure, ECONNRESET,
-			    "session with %s: closed, and not everything arrived within the linger time",
-			    ep->peer);
+	if (ep->session)
+		endpoint_failed(ep, ECONNRESET,
+				"session with %s: closed, and not everything arrived within the linger time",
+				ep->peer);
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_abort(ep, REASON_ABORTED);
 }
@@ -200,7 +218,6 @@ void endpoint_refuse_unread(struct endpoint *ep, time_ns now)
 	session_figures(ep->session, &figures);
 	if (figures.received <= ep->refused_from)
 		return;
-	if (!ep->failure.error)
-		failure_set(&ep->failure, ECONNRESET, "session with %s: closed with bytes unread", ep->peer);
+	endpoint_failed(ep, ECONNRESET, "session with %s: closed with bytes unread", ep->peer);
 	session_reset(ep->session, REASON_ABORTED, now);
 }

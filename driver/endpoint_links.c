@@ -189,7 +189,6 @@ unsigned endpoint_links(struct endpoint *ep, struct link_view views[PATHS_MAX])
 			.state = l->path.health.state,
 			.reason = session_path_reason(ep->session, &l->path, now),
 			.silent_since = session_path_silent_since(ep->session, &l->path, now),
-			.route = &l->route,
 		};
 	}
 	pthread_mutex_unlock(&ep->lock);

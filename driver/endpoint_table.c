@@ -179,6 +179,7 @@ static void endpoint_free(struct endpoint *ep)
 	engine_unpost(ep->engine, &ep->pump);
 	pthread_cond_destroy(&ep->changed);
 	pthread_mutex_destroy(&ep->lock);
+	free(ep->words);
 	free(ep);
 }
 

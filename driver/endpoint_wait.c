@@ -17,7 +17,7 @@ static int wait_outcome(struct endpoint *ep, const struct endpoint_wait *w)
 	switch (w->event) {
 	case ENDPOINT_ESTABLISHED:
 		if (reset)
-			result = ep->failure.error ? -ep->failure.error : -ECONNRESET;
+			result = ep->error ? -ep->error : -ECONNRESET;
 		else if (ep->stage != ENDPOINT_DIALLING)
 			result = 0;
 		break;

@@ -10,7 +10,6 @@
 #include "core/record.h"
 #include "driver/engine.h"
 #include "driver/parcel.h"
-#include "driver/primer.h"
 
 /* The largest message that a descriptor may be given; the system's socket buffers may set a lower limit. */
 #define PACKET_BYTES_MAX (1u << 20)
@@ -51,7 +50,6 @@ struct face {
 	bool ending;
 	bool complete;                  /* ending, and nothing is lost by it: a clean end to read */
 	bool priming;                   /* a job of the primer's is under way */
-	struct primer_job primer;
 	struct timer again;             /* when an ending, or what is stale, is looked at again */
 	time_ns prime_wait_ns;
 	struct parcel in, out;          /* messages: from and to the program */

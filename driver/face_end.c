@@ -3,9 +3,11 @@
 #include "driver/face_descriptor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 
 #include "driver/other_end.h"
+#include "driver/primer.h"
 #include "driver/unread.h"
 
 #define RELEASE_WAIT_NS (5 * NS_PER_MS)         /* nothing new for so long: is the writer stuck? */
@@ -58,10 +60,18 @@ static void look_in(struct endpoint *ep, time_ns wait_ns)
 	timer_start(ep->engine, &f->again, clock_now() + wait_ns);
 }
 
+/* One endpoint's, which stays there as long. */
+struct priming {
+	struct primer_job job;
+	struct endpoint *endpoint;
+};
+
 static void primed(struct primer_job *job)
 {
-	struct endpoint *ep = container_of(container_of(job, struct face, primer), struct endpoint, face);
+	struct priming *priming = container_of(job, struct priming, job);
+	struct endpoint *ep = priming->endpoint;
 
+	free(priming);
 	ep->face.priming = false;
 	endpoint_post(ep);
 }
@@ -70,13 +80,20 @@ static void primed(struct primer_job *job)
 static void prime(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
+	struct priming *priming;
 	time_ns wait_ns = f->prime_wait_ns ? f->prime_wait_ns : NS_PER_MS;
 
 	if (f->priming || timer_started(&f->again))
 		return;
 	f->prime_wait_ns = wait_ns * 4 < NS_PER_S ? wait_ns * 4 : NS_PER_S;
 	look_in(ep, wait_ns);
-	f->priming = primer_submit(ep->engine, &f->primer, f->fd, primed);
+	priming = calloc(1, sizeof *priming);
+	if (!priming)
+		return;
+	priming->endpoint = ep;
+	f->priming = primer_submit(ep->engine, &priming->job, f->fd, primed);
+	if (!f->priming)
+		free(priming);
 }
 
 /* A reader of packets would get the error before what it was given: wait until it has read that. */

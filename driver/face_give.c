@@ -61,7 +61,7 @@ static void refuse_message(struct endpoint *ep, const char *why, time_ns now)
 	session_receive_discard(ep->session, now);
 	ep->face.out.length = 0;
 	ep->face.out.whole = false;
-	failure_set(&ep->failure, ECONNRESET, "session with %s: %s", ep->peer, why);
+	endpoint_failed(ep, ECONNRESET, "session with %s: %s", ep->peer, why);
 	session_reset(ep->session, REASON_ABORTED, now);
 }
 

@@ -376,8 +376,7 @@ static size_t send_part(struct endpoint *ep, struct cursor *from, bool more, boo
 /* What a call on a session that did not end cleanly says: why the dial failed, or that it was reset. */
 static int broken(const struct endpoint *ep)
 {
-	return ep->stage == ENDPOINT_OVER && !ep->established && ep->failure.error ? -ep->failure.error :
-										    -ECONNRESET;
+	return ep->stage == ENDPOINT_OVER && !ep->established && ep->error ? -ep->error : -ECONNRESET;
 }
 
 static int send_error(const struct endpoint *ep)

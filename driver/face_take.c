@@ -33,7 +33,7 @@ static void input_over(struct endpoint *ep, time_ns now)
 		session_send_finish(ep->session, now);
 		return;
 	}
-	failure_set(&ep->failure, ECONNRESET, "session with %s: closed before it was read", ep->peer);
+	endpoint_failed(ep, ECONNRESET, "session with %s: closed before it was read", ep->peer);
 	session_reset(ep->session, REASON_ABORTED, now);
 }
 

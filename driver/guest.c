@@ -259,6 +259,7 @@ static int attach(struct guest *guest, struct endpoint *ep, const struct handsha
 {
 	struct greeting_input input;
 	struct watch watch;
+	struct carrier_route route;
 	struct link_config config = {
 		.watch = &watch,
 		.input = &input,
@@ -270,8 +271,8 @@ static int attach(struct guest *guest, struct endpoint *ep, const struct handsha
 	};
 
 	config.carrier = greeting_take(&guest->greeting, &watch, &input);
-	config.carrier->ops->route(config.carrier, &config.route);
-	config.replies_elsewhere = survey_leaves_elsewhere(ep->engine, &config.route);
+	config.carrier->ops->route(config.carrier, &route);
+	config.replies_elsewhere = survey_leaves_elsewhere(ep->engine, &route);
 	guest_free(guest);
 	return endpoint_attach(ep, &config);
 }

@@ -70,7 +70,7 @@ static void fill_session(const struct endpoint *ep, struct hawser_info *info, ti
 	memcpy(info->id, ep->id, sizeof info->id);
 	if (state == SESSION_RESET) {
 		info->reason = s ? session_reason(s) : ep->reason;
-		info->error = ep->failure.error ? ep->failure.error : endpoint_reset_error(info->reason);
+		info->error = ep->error ? ep->error : endpoint_reset_error(info->reason);
 	}
 }
 
@@ -79,6 +79,7 @@ static void fill_link(struct link *l, struct hawser_path_info *info, time_ns now
 	const struct endpoint *ep = l->endpoint;
 	const struct path *p = &l->path;
 	time_ns passed = now - l->meter.at;
+	struct carrier_route route;
 
 	/* The receiving rate is that between two looks, at least 100 ms apart. */
 	if (passed >= 100 * NS_PER_MS) {
@@ -107,11 +108,12 @@ static void fill_link(struct link *l, struct hawser_path_info *info, time_ns now
 		.outstanding_bytes = health_outstanding(&p->health),
 	};
 	snprintf(info->carrier, sizeof info->carrier, "%s", l->carrier->ops->name);
-	snprintf(info->interface, sizeof info->interface, "%s", l->route.interface);
+	l->carrier->ops->route(l->carrier, &route);
+	snprintf(info->interface, sizeof info->interface, "%s", route.interface);
 	if (l->carrier->ops->congestion_get)
 		l->carrier->ops->congestion_get(l->carrier, info->congestion);
-	info_address(info->local, sizeof info->local, &l->route.local);
-	info_address(info->remote, sizeof info->remote, &l->route.remote);
+	info_address(info->local, sizeof info->local, &route.local);
+	info_address(info->remote, sizeof info->remote, &route.remote);
 }
 
 unsigned info_paths(struct endpoint *ep, struct hawser_path_info *paths, unsigned max)

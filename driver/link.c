@@ -77,7 +77,6 @@ int link_new(struct endpoint *ep, const struct link_config *config, struct link 
 	l->ending = config->input->ending;
 	l->connects = config->connects;
 	l->replies_elsewhere = config->replies_elsewhere;
-	l->route = config->route;
 	l->backlog_bytes = CARRIER_BACKLOG_BYTES;
 	l->meter.at = engine_now(ep->engine);
 	l->chosen = congestion_begin(l->carrier, ep->congestion);

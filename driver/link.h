@@ -31,7 +31,6 @@ struct link {
 	bool ended;                     /* LOST: the peer's host closed it */
 	uint32_t connects;
 	bool replies_elsewhere;
-	struct carrier_route route;
 	struct {                        /* receiving rate, for people: measured between two looks */
 		time_ns at;
 		uint64_t bytes, rate;
