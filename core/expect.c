@@ -26,12 +26,12 @@ static size_t smaller(size_t a, size_t b)
 
 void expect_began(struct path *p, const struct frame_data *data)
 {
-	bool follows = data->offset == p->in.end && data->length == FRAME_PAYLOAD_MAX && !data->fin;
+	bool follows = data->offset == p->work->in.end && data->length == FRAME_PAYLOAD_MAX && !data->fin;
 
 	if (!follows)
-		p->in.streak = 0;
-	else if (p->in.streak < EXPECT_STREAK)
-		p->in.streak++;
+		p->work->in.streak = 0;
+	else if (p->work->in.streak < EXPECT_STREAK)
+		p->work->in.streak++;
 }
 
 unsigned expect_place(struct session *s, const struct path *p, uint8_t *at, size_t room, struct iovec *iov,
@@ -41,7 +41,7 @@ unsigned expect_place(struct session *s, const struct path *p, uint8_t *at, size
 	unsigned used = 0;
 
 	/* All of it may have to be held. */
-	if (p->in.streak < EXPECT_STREAK || s->receive.ahead.count > 0 || s->stock.free < HELD_BLOCKS_MAX)
+	if (p->work->in.streak < EXPECT_STREAK || s->receive.ahead.count > 0 || s->stock.free < HELD_BLOCKS_MAX)
 		return 0;
 	while (s->expected < EXPECT_MAX && room > 0 && max - used >= 2) {
 		size_t length = smaller(room, FRAME_PAYLOAD_MAX);
@@ -120,7 +120,7 @@ int expect_arrived(struct session *s, struct path *p, time_ns now)
 		if (s->held.length < head)
 			return 0;
 		if (!as_expected(s, bytes)) {
-			p->in.streak = 0;
+			p->work->in.streak = 0;
 			put_together(s, s->expected - i);
 			return 0;
 		}

@@ -57,10 +57,10 @@ int session_stored(struct session *s, struct path *p, uint64_t start, uint64_t e
 /* Stream bytes of a DATA frame that were read elsewhere: copies what is missing. in.at says how far that went. */
 static int store(struct session *s, struct path *p, const uint8_t *bytes, size_t length, time_ns now)
 {
-	uint64_t end = p->in.at + length;
+	uint64_t end = p->work->in.at + length;
 
-	while (p->in.at < end) {
-		uint64_t at = p->in.at, start = at, stop = end;
+	while (p->work->in.at < end) {
+		uint64_t at = p->work->in.at, start = at, stop = end;
 		struct iovec iov;
 		int used, error;
 
@@ -69,7 +69,7 @@ static int store(struct session *s, struct path *p, const uint8_t *bytes, size_t
 		p->duplicate_bytes_received += start - at;
 		s->duplicate_received += start - at;
 		bytes += start - at;
-		p->in.at = start;
+		p->work->in.at = start;
 		if (start == stop)
 			continue;
 		used = receive_buffer_place(&s->receive, &s->stock, start, stop, &iov, 1);
@@ -80,7 +80,7 @@ static int store(struct session *s, struct path *p, const uint8_t *bytes, size_t
 		if (error < 0)
 			return error;
 		bytes += iov.iov_len;
-		p->in.at += iov.iov_len;
+		p->work->in.at += iov.iov_len;
 	}
 	return 0;
 }
@@ -88,7 +88,7 @@ static int store(struct session *s, struct path *p, const uint8_t *bytes, size_t
 static int begin_data(struct session *s, struct path *p, time_ns now)
 {
 	struct frame_data data;
-	int error = frame_data_decode(&p->in.frame, p->in.header + FRAME_HEADER_BYTES, &data);
+	int error = frame_data_decode(&p->work->in.frame, p->work->in.header + FRAME_HEADER_BYTES, &data);
 
 	if (error < 0)
 		return error;
@@ -101,9 +101,9 @@ static int begin_data(struct session *s, struct path *p, time_ns now)
 			return error;
 	}
 	expect_began(p, &data);
-	p->in.at = data.offset;
-	p->in.end = data.offset + data.length;
-	p->in.bulk = data.length >= BULK_FRAME_BYTES;
+	p->work->in.at = data.offset;
+	p->work->in.end = data.offset + data.length;
+	p->work->in.bulk = data.length >= BULK_FRAME_BYTES;
 	path_quiet_from(s, p, now);
 	return 0;
 }
@@ -113,9 +113,9 @@ void session_data_arrived(struct session *s, struct path *p, uint64_t bytes, tim
 	bool complete = s->receive.contiguous == s->receive.fin_offset;
 
 	acknowledge_arrived(s, p, bytes, false, now);
-	if (p->in.at == p->in.end) {
-		p->in.header_have = 0;
-		p->in.in_payload = false;
+	if (p->work->in.at == p->work->in.end) {
+		p->work->in.header_have = 0;
+		p->work->in.in_payload = false;
 		if (complete)
 			session_settle(s, now);
 	}
@@ -127,7 +127,7 @@ static void pong(struct path *p, uint64_t token)
 	struct frame_pong frame = { .token = token };
 
 	/* A peer that asks faster than it reads gets fewer answers; after our CLOSE it gets none. */
-	if (!p->closing && p->out.notes_count < PATH_NOTES_MAX - 2)
+	if (!p->closing && p->notes_count < PATH_NOTES_MAX - 2)
 		path_queue_note(p, note, frame_pong_encode(note, sizeof note, &frame));
 }
 
@@ -152,7 +152,7 @@ static int closed(struct session *s, struct path *p, const struct frame_close *c
 static int act(struct session *s, struct path *p, time_ns now)
 {
 	const uint8_t *payload = p->work->payload;
-	size_t length = p->in.frame.length;
+	size_t length = p->work->in.frame.length;
 	union {
 		struct frame_ack ack;
 		struct frame_ping ping;
@@ -162,8 +162,8 @@ static int act(struct session *s, struct path *p, time_ns now)
 		struct frame_close close;
 	} frame;
 
-	p->in.streak = 0;
-	switch (p->in.frame.type) {
+	p->work->in.streak = 0;
+	switch (p->work->in.frame.type) {
 	case FRAME_ACK:
 		if (frame_ack_decode(payload, length, &frame.ack) < 0 ||
 		    acknowledge_received(s, &frame.ack, now) < 0)
@@ -198,7 +198,7 @@ static int act(struct session *s, struct path *p, time_ns now)
 		return closed(s, p, &frame.close, now);
 	default:
 		/* Optional and unknown is skipped; a handshake frame has no place here. */
-		return frame_known(&p->in.frame) ? -EPROTO : 0;
+		return frame_known(&p->work->in.frame) ? -EPROTO : 0;
 	}
 }
 
@@ -217,23 +217,23 @@ static int input_header(struct session *s, struct path *p, const uint8_t **bytes
 {
 	size_t want = FRAME_HEADER_BYTES, count;
 
-	if (p->in.header_have >= FRAME_HEADER_BYTES)
+	if (p->work->in.header_have >= FRAME_HEADER_BYTES)
 		want = FRAME_DATA_HEAD_BYTES;
-	count = take(p->in.header, &p->in.header_have, want, *bytes, *length);
+	count = take(p->work->in.header, &p->work->in.header_have, want, *bytes, *length);
 	*bytes += count;
 	*length -= count;
-	if (p->in.header_have == FRAME_HEADER_BYTES && want == FRAME_HEADER_BYTES) {
-		if (frame_header_decode(p->in.header, &p->in.frame) < 0)
+	if (p->work->in.header_have == FRAME_HEADER_BYTES && want == FRAME_HEADER_BYTES) {
+		if (frame_header_decode(p->work->in.header, &p->work->in.frame) < 0)
 			return -EPROTO;
-		if (p->in.frame.type == FRAME_DATA)
+		if (p->work->in.frame.type == FRAME_DATA)
 			return 0;
-		p->in.in_payload = true;
-		p->in.payload_have = 0;
-	} else if (p->in.header_have == FRAME_DATA_HEAD_BYTES) {
-		p->in.in_payload = true;
+		p->work->in.in_payload = true;
+		p->work->in.payload_have = 0;
+	} else if (p->work->in.header_have == FRAME_DATA_HEAD_BYTES) {
+		p->work->in.in_payload = true;
 		if (begin_data(s, p, now) < 0)
 			return -EPROTO;
-		if (p->in.at == p->in.end)
+		if (p->work->in.at == p->work->in.end)
 			session_data_arrived(s, p, 0, now);
 	}
 	return 0;
@@ -245,30 +245,31 @@ static int input_control(struct session *s, struct path *p, const uint8_t **byte
 	size_t count;
 	int error;
 
-	if (frame_known(&p->in.frame)) {
-		count = take(p->work->payload, &p->in.payload_have, p->in.frame.length, *bytes, *length);
+	if (frame_known(&p->work->in.frame)) {
+		count = take(p->work->payload, &p->work->in.payload_have, p->work->in.frame.length, *bytes,
+			     *length);
 	} else {
 		/* Skipped, whatever its length. */
-		count = p->in.frame.length - p->in.payload_have;
+		count = p->work->in.frame.length - p->work->in.payload_have;
 		count = count < *length ? count : *length;
-		p->in.payload_have += (unsigned)count;
+		p->work->in.payload_have += (unsigned)count;
 	}
 	*bytes += count;
 	*length -= count;
-	if (p->in.payload_have < p->in.frame.length)
+	if (p->work->in.payload_have < p->work->in.frame.length)
 		return 0;
 	error = act(s, p, now);
-	p->in.header_have = 0;
-	p->in.in_payload = false;
+	p->work->in.header_have = 0;
+	p->work->in.in_payload = false;
 	return error;
 }
 
 static int input_data(struct session *s, struct path *p, const uint8_t **bytes, size_t *length,
 		      time_ns now)
 {
-	uint64_t before = p->in.at, left = p->in.end - p->in.at;
+	uint64_t before = p->work->in.at, left = p->work->in.end - p->work->in.at;
 	int error = store(s, p, *bytes, left < *length ? (size_t)left : *length, now);
-	size_t count = (size_t)(p->in.at - before);
+	size_t count = (size_t)(p->work->in.at - before);
 
 	*bytes += count;
 	*length -= count;
@@ -282,12 +283,12 @@ int session_input(struct session *s, struct path *p, const uint8_t **bytes, size
 	while (*length > 0 && s->state < SESSION_CLOSED && !p->closed_by_peer) {
 		int error;
 
-		if (!p->in.in_payload) {
+		if (!p->work->in.in_payload) {
 			error = input_header(s, p, bytes, length, now);
-			if (error == 0 && p->in.in_payload && p->in.frame.type != FRAME_DATA &&
-			    p->in.frame.length == 0)
+			if (error == 0 && p->work->in.in_payload && p->work->in.frame.type != FRAME_DATA &&
+			    p->work->in.frame.length == 0)
 				error = input_control(s, p, bytes, length, now);
-		} else if (p->in.frame.type == FRAME_DATA) {
+		} else if (p->work->in.frame.type == FRAME_DATA) {
 			error = input_data(s, p, bytes, length, now);
 		} else {
 			error = input_control(s, p, bytes, length, now);

@@ -8,8 +8,9 @@
 
 static bool wants_control(const struct session *s, const struct path *p, time_ns now)
 {
-	return p->out.control_sent < p->out.control_length || p->out.notes_count > 0 ||
-	       (!p->closing && (acknowledge_due(s, p, now) || p->ping_due));
+	if (p->work != NULL && p->work->out.control_sent < p->work->out.control_length)
+		return true;
+	return p->notes_count > 0 || (!p->closing && (acknowledge_due(s, p, now) || p->ping_due));
 }
 
 static bool wants_data(struct session *s, const struct path *p, time_ns now)
@@ -28,7 +29,7 @@ struct path *session_next_writer(struct session *s, time_ns now)
 
 		if (p == NULL || !p->roomy || p->close_sent)
 			continue;
-		if (p->out.halved || wants_control(s, p, now))
+		if (session_path_halved(p) || wants_control(s, p, now))
 			return p;
 	}
 	/* Data goes first where it arrives first. */
@@ -64,8 +65,8 @@ static unsigned frame_iov(const struct session *s, const struct path *p, struct 
 	}
 	if (frame->at >= end || used == max)
 		return used;
-	if (half && p->out.tail != NULL) {
-		iov[used].iov_base = p->out.tail + (frame->at - p->out.tail_start);
+	if (half && p->work->out.tail != NULL) {
+		iov[used].iov_base = p->work->out.tail + (frame->at - p->work->out.tail_start);
 		iov[used++].iov_len = (size_t)(end - frame->at);
 		return used;
 	}
@@ -77,23 +78,23 @@ static void plan_control(struct session *s, struct path *p, bool with_data, time
 {
 	size_t capacity = sizeof p->work->control, length = 0;
 
-	p->out.control_ack = p->out.control_ping = p->out.control_elicits = false;
+	p->work->out.control_ack = p->work->out.control_ping = p->work->out.control_elicits = false;
 	if (!p->closing && (acknowledge_due(s, p, now) || (with_data && p->ack_due))) {
 		length += acknowledge_encode(s, p, p->work->control, capacity, now);
-		p->out.control_ack = true;
+		p->work->out.control_ack = true;
 	}
 	if (!p->closing && p->ping_due) {
 		struct frame_ping ping = { .token = (uint64_t)now, .padding = PROBE_PADDING_MAX };
 
 		length += frame_ping_encode(p->work->control + length, capacity - length, &ping);
-		p->out.control_ping = p->out.control_elicits = true;
+		p->work->out.control_ping = p->work->out.control_elicits = true;
 	}
-	for (unsigned i = 0; i < p->out.notes_count; i++) {
-		memcpy(p->work->control + length, p->out.notes[i].bytes, p->out.notes[i].length);
-		length += p->out.notes[i].length;
+	for (unsigned i = 0; i < p->notes_count; i++) {
+		memcpy(p->work->control + length, p->notes[i].bytes, p->notes[i].length);
+		length += p->notes[i].length;
 	}
-	p->out.control_notes = p->out.notes_count;
-	p->out.control_length = (unsigned)length;
+	p->work->out.control_notes = p->notes_count;
+	p->work->out.control_length = (unsigned)length;
 }
 
 static void plan_frame(struct session *s, const struct chunk *chunk, struct path_frame *frame)
@@ -119,9 +120,9 @@ static unsigned plan_data(struct session *s, struct path *p, struct iovec *iov, 
 	uint64_t budget = scheduler_backlog_bytes(p), bytes = 0;
 	unsigned used = 0;
 
-	p->out.frames_count = 0;
-	while (p->out.frames_count < PATH_FRAMES_MAX && bytes < budget && max - used >= 3) {
-		struct path_frame *frame = &p->work->frames[p->out.frames_count];
+	p->work->out.frames_count = 0;
+	while (p->work->out.frames_count < PATH_FRAMES_MAX && bytes < budget && max - used >= 3) {
+		struct path_frame *frame = &p->work->frames[p->work->out.frames_count];
 		struct chunk chunk;
 
 		if (!scheduler_next(&s->sender, p, now, &chunk))
@@ -131,7 +132,7 @@ static unsigned plan_data(struct session *s, struct path *p, struct iovec *iov, 
 			break;
 		used += frame_iov(s, p, frame, false, iov + used, max - used);
 		bytes += chunk.end - chunk.start + FRAME_DATA_HEAD_BYTES;
-		p->out.frames_count++;
+		p->work->out.frames_count++;
 	}
 	return used;
 }
@@ -144,15 +145,15 @@ unsigned session_plan(struct session *s, struct path *p, struct iovec *iov, unsi
 	assert(max >= 8);
 	if (s->work == NULL)
 		return 0;
-	p->out.frames_count = 0;
-	p->out.planned = true;
-	if (p->out.halved)
-		used += frame_iov(s, p, &p->out.half, true, iov, max);
-	if (p->out.control_sent == 0)
+	p->work->out.frames_count = 0;
+	p->work->out.planned = true;
+	if (p->work->out.halved)
+		used += frame_iov(s, p, &p->work->out.half, true, iov, max);
+	if (p->work->out.control_sent == 0)
 		plan_control(s, p, with_data && p->ack_due && wants_data(s, p, now), now);
-	if (p->out.control_sent < p->out.control_length && used < max) {
-		iov[used].iov_base = p->work->control + p->out.control_sent;
-		iov[used++].iov_len = p->out.control_length - p->out.control_sent;
+	if (p->work->out.control_sent < p->work->out.control_length && used < max) {
+		iov[used].iov_base = p->work->control + p->work->out.control_sent;
+		iov[used++].iov_len = p->work->out.control_length - p->work->out.control_sent;
 	}
 	if (with_data && max - used >= 3)
 		used += plan_data(s, p, iov + used, max - used, now);
@@ -181,42 +182,42 @@ static bool frame_wrote(const struct session *s, struct path *p, struct path_fra
 
 static void half_wrote(struct session *s, struct path *p, size_t *length)
 {
-	if (!frame_wrote(s, p, &p->out.half, length))
+	if (!frame_wrote(s, p, &p->work->out.half, length))
 		return;
-	p->out.halved = false;
-	if (p->out.tail != NULL)
-		stock_give(&s->stock, p->out.tail);
-	p->out.tail = NULL;
+	p->work->out.halved = false;
+	if (p->work->out.tail != NULL)
+		stock_give(&s->stock, p->work->out.tail);
+	p->work->out.tail = NULL;
 }
 
 static void control_wrote(struct session *s, struct path *p, size_t *length, time_ns now)
 {
-	size_t count = least(*length, p->out.control_length - p->out.control_sent);
+	size_t count = least(*length, p->work->out.control_length - p->work->out.control_sent);
 
-	if (p->out.control_sent == 0 && count > 0) {
+	if (p->work->out.control_sent == 0 && count > 0) {
 		/* It has begun: what it says is said. */
-		p->out.notes_count -= p->out.control_notes;
-		memmove(p->out.notes, p->out.notes + p->out.control_notes,
-			p->out.notes_count * sizeof p->out.notes[0]);
-		p->out.control_notes = 0;
-		if (p->out.control_ack)
+		p->notes_count -= p->work->out.control_notes;
+		memmove(p->notes, p->notes + p->work->out.control_notes,
+			p->notes_count * sizeof p->notes[0]);
+		p->work->out.control_notes = 0;
+		if (p->work->out.control_ack)
 			acknowledge_written(s, p);
-		if (p->out.control_ping)
+		if (p->work->out.control_ping)
 			path_pinged(s, p, now);
 	}
-	p->out.control_sent += (unsigned)count;
+	p->work->out.control_sent += (unsigned)count;
 	*length -= count;
-	if (p->out.control_sent < p->out.control_length && p->out.control_sent > 0)
+	if (p->work->out.control_sent < p->work->out.control_length && p->work->out.control_sent > 0)
 		return;
-	if (p->out.control_sent > 0 && p->closing && p->out.notes_count == 0)
+	if (p->work->out.control_sent > 0 && p->closing && p->notes_count == 0)
 		p->close_sent = true;
-	p->out.control_sent = p->out.control_length = 0;
+	p->work->out.control_sent = p->work->out.control_length = 0;
 }
 
 /* One planned frame has begun to be written, or is taken back. */
 static void frames_wrote(struct session *s, struct path *p, size_t length)
 {
-	for (unsigned i = 0; i < p->out.frames_count; i++) {
+	for (unsigned i = 0; i < p->work->out.frames_count; i++) {
 		struct path_frame *frame = &p->work->frames[i];
 		struct chunk chunk = { frame->start, frame->end };
 
@@ -229,12 +230,12 @@ static void frames_wrote(struct session *s, struct path *p, size_t length)
 		p->duplicate_bytes_sent += frame->duplicate_bytes;
 		s->sender.duplicate_bytes += frame->duplicate_bytes;
 		if (!frame_wrote(s, p, frame, &length)) {
-			assert(!p->out.halved);
-			p->out.half = *frame;
-			p->out.halved = true;
+			assert(!p->work->out.halved);
+			p->work->out.half = *frame;
+			p->work->out.halved = true;
 		}
 	}
-	p->out.frames_count = 0;
+	p->work->out.frames_count = 0;
 }
 
 void session_wrote(struct session *s, struct path *p, size_t length, time_ns now)
@@ -242,14 +243,16 @@ void session_wrote(struct session *s, struct path *p, size_t length, time_ns now
 	size_t left = length;
 	bool elicits;
 
-	p->out.planned = false;
-	elicits = p->out.halved && length > 0;
-	if (p->out.halved)
+	if (p->work == NULL)
+		return;
+	p->work->out.planned = false;
+	elicits = p->work->out.halved && length > 0;
+	if (p->work->out.halved)
 		half_wrote(s, p, &left);
-	if (left > 0 && p->out.control_elicits)
+	if (left > 0 && p->work->out.control_elicits)
 		elicits = true;
 	control_wrote(s, p, &left, now);
-	if (left > 0 && p->out.frames_count > 0) {
+	if (left > 0 && p->work->out.frames_count > 0) {
 		elicits = true;
 		path_quiet_from(s, p, now);
 	}
@@ -262,16 +265,18 @@ void session_wrote(struct session *s, struct path *p, size_t length, time_ns now
 
 bool session_path_last(const struct path *p)
 {
-	return p->closing && p->out.control_length > 0 && p->out.notes_count == p->out.control_notes;
+	const struct path_work *w = p->work;
+
+	return w != NULL && p->closing && w->out.control_length > 0 && p->notes_count == w->out.control_notes;
 }
 
 bool session_path_halved(const struct path *p)
 {
-	return p->out.halved;
+	return p->work != NULL && p->work->out.halved;
 }
 
 bool session_path_done(const struct session *s, const struct path *p)
 {
 	(void)s;
-	return p->close_sent && !p->out.halved;
+	return p->close_sent && !session_path_halved(p);
 }

@@ -34,22 +34,6 @@ struct path_note {
 
 /* What it needs only while bytes go in or out; see work.h. */
 struct path_work {
-	uint8_t payload[CONTROL_PAYLOAD_MAX];   /* of the control frame that is being read */
-	uint8_t control[FRAME_HEADER_BYTES + FRAME_ACK_MAX + FRAME_HEADER_BYTES + FRAME_PING_MAX +
-			(PATH_NOTES_MAX + 1) * PATH_NOTE_BYTES];
-	struct path_frame frames[PATH_FRAMES_MAX];
-	struct health_stamp stamps[HEALTH_STAMPS];
-};
-
-struct path {
-	struct path_work *work;         /* the session's; NULL while it sleeps */
-	uint16_t id;                    /* on the wire; never used twice in a session */
-	uint8_t slot;                   /* index and bit of this path in the session */
-	bool roomy;                     /* the carrier takes bytes */
-	unsigned rank;                  /* order of preference in mode backup */
-	bool closing;                   /* CLOSE is queued: nothing else follows it */
-	struct health health;
-
 	/* Reading: a header, then a control payload whole, or DATA straight into the receive buffer. */
 	struct {
 		uint8_t header[FRAME_DATA_HEAD_BYTES];
@@ -60,6 +44,7 @@ struct path {
 		bool bulk;              /* DATA frames have been large lately, */
 		uint8_t streak;         /* and so many of the largest came one behind the other, at most EXPECT_STREAK */
 	} in;
+	uint8_t payload[CONTROL_PAYLOAD_MAX];   /* of the control frame that is being read */
 
 	/*
 	 * Writing, in this order: what remains of a half written DATA frame; control frames; planned
@@ -74,11 +59,25 @@ struct path {
 		bool control_elicits;
 		unsigned control_notes;         /* how many of the notes are in it, until it has begun */
 		bool control_ack, control_ping;
-		struct path_note notes[PATH_NOTES_MAX + 1];     /* the last place is the last frame's */
-		unsigned notes_count;
 		unsigned frames_count;
 		bool planned;                   /* a plan was given out, and not yet told what became of it */
 	} out;
+	uint8_t control[FRAME_HEADER_BYTES + FRAME_ACK_MAX + FRAME_HEADER_BYTES + FRAME_PING_MAX +
+			(PATH_NOTES_MAX + 1) * PATH_NOTE_BYTES];
+	struct path_frame frames[PATH_FRAMES_MAX];
+	struct health_stamp stamps[HEALTH_STAMPS];
+};
+
+struct path {
+	struct path_work *work;         /* the session's; NULL while it sleeps */
+	uint16_t id;                    /* on the wire; never used twice in a session */
+	uint8_t slot;                   /* index and bit of this path in the session */
+	bool roomy;                     /* the carrier takes bytes */
+	bool closing;                   /* CLOSE is queued: nothing else follows it */
+	unsigned rank;                  /* order of preference in mode backup */
+	struct health health;
+	struct path_note notes[PATH_NOTES_MAX + 1];     /* the last place is the last frame's */
+	unsigned notes_count;
 
 	/* Acknowledging what came in here. */
 	bool ack_due;                   /* something that wants an ACK arrived since the last one left here */

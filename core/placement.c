@@ -56,9 +56,9 @@ void session_drop_held(struct session *s, const struct path *p)
 /* Straight to where the rest of a DATA frame belongs: the program's memory if it is next in order, or blocks. */
 static unsigned place_payload(struct session *s, struct path *p, struct iovec *iov, unsigned max)
 {
-	uint64_t start = p->in.at, end = p->in.end;
+	uint64_t start = p->work->in.at, end = p->work->in.end;
 
-	if (!receive_buffer_wanted(&s->receive, &start, &end) || start != p->in.at)
+	if (!receive_buffer_wanted(&s->receive, &start, &end) || start != p->work->in.at)
 		return 0;
 	/* A FIN that another path brought meanwhile may contradict it: the copy from staging finds that. */
 	if (receive_buffer_check(&s->receive, start, end) < 0)
@@ -76,8 +76,8 @@ static unsigned place_payload(struct session *s, struct path *p, struct iovec *i
 /* Behind the rest of the frame at hand, or of the last one: where frames would go that come next in order. */
 static unsigned place_expected(struct session *s, struct path *p, size_t placed, struct iovec *iov, unsigned max)
 {
-	bool follows = p->in.in_payload ? s->into.placed && placed == p->in.end - p->in.at :
-					  p->in.header_have == 0 && p->in.end == s->receive.contiguous;
+	bool follows = p->work->in.in_payload ? s->into.placed && placed == p->work->in.end - p->work->in.at :
+					  p->work->in.header_have == 0 && p->work->in.end == s->receive.contiguous;
 
 	if (!follows || s->into.left <= placed || s->discard || session_readable(s) > 0)
 		return 0;
@@ -99,7 +99,7 @@ unsigned session_place(struct session *s, struct path *p, struct iovec *iov, uns
 		return 0;
 	s->into.placed = false;
 	s->expected = 0;
-	if (max > 1 && p->in.in_payload && p->in.frame.type == FRAME_DATA && s->state < SESSION_CLOSED)
+	if (max > 1 && p->work->in.in_payload && p->work->in.frame.type == FRAME_DATA && s->state < SESSION_CLOSED)
 		used = place_payload(s, p, iov, max - 1);
 	for (unsigned i = 0; i < used; i++)
 		s->placed_bytes += iov[i].iov_len;
@@ -109,7 +109,7 @@ unsigned session_place(struct session *s, struct path *p, struct iovec *iov, uns
 	if (s->expected > 0 && (uint8_t *)iov[used - 1].iov_base + iov[used - 1].iov_len == s->into.at + s->into.left)
 		return used;
 	iov[used].iov_base = s->staging + s->expected * FRAME_DATA_HEAD_BYTES;
-	iov[used].iov_len = p->in.bulk ? STAGING_BYTES_BULK : STAGING_BYTES;
+	iov[used].iov_len = p->work->in.bulk ? STAGING_BYTES_BULK : STAGING_BYTES;
 	return used + 1;
 }
 
@@ -124,7 +124,7 @@ void session_took(struct session *s, struct path *p, size_t length, time_ns now)
 	s->into.at += length;
 	s->into.left -= length;
 	s->into.taken += length;
-	p->in.at += length;
+	p->work->in.at += length;
 	session_data_arrived(s, p, length, now);
 }
 
@@ -166,8 +166,8 @@ int session_arrived(struct session *s, struct path *p, size_t length, time_ns no
 	if (placed > 0 && s->into.placed) {
 		session_took(s, p, placed, now);
 	} else if (placed > 0) {
-		error = session_stored(s, p, p->in.at, p->in.at + placed, now);
-		p->in.at += placed;
+		error = session_stored(s, p, p->work->in.at, p->work->in.at + placed, now);
+		p->work->in.at += placed;
 		if (error == 0)
 			session_data_arrived(s, p, placed, now);
 	}

@@ -28,8 +28,8 @@ static bool mode_wished(const struct session *s)
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *p = s->sender.paths[i];
 
-		for (unsigned n = 0; p != NULL && n < p->out.notes_count; n++)
-			if (p->out.notes[n].bytes[0] == FRAME_MODE)
+		for (unsigned n = 0; p != NULL && n < p->notes_count; n++)
+			if (p->notes[n].bytes[0] == FRAME_MODE)
 				return true;
 	}
 	return s->mode_wished;

@@ -59,9 +59,14 @@ static uint64_t planned_bytes(const struct path *p)
 {
 	uint64_t bytes = FRAME_DATA_HEAD_BYTES;
 
-	for (unsigned i = 0; i < p->out.frames_count; i++)
+	for (unsigned i = 0; p->work != NULL && i < p->work->out.frames_count; i++)
 		bytes += FRAME_DATA_HEAD_BYTES + p->work->frames[i].end - p->work->frames[i].start;
 	return bytes;
+}
+
+static uint64_t control_left(const struct path *p)
+{
+	return p->work != NULL ? p->work->out.control_length - p->work->out.control_sent : 0;
 }
 
 /* How much this path may have outstanding. */
@@ -79,7 +84,7 @@ static uint64_t most_outstanding(const struct sender *s, uint32_t trust, const s
 /* How much it may take now. */
 static uint64_t allowance(const struct sender *s, uint32_t trust, const struct path *p)
 {
-	uint64_t control_bytes = p->out.control_length - p->out.control_sent;
+	uint64_t control_bytes = control_left(p);
 	uint64_t outstanding = health_outstanding(&p->health) + control_bytes + planned_bytes(p);
 	uint64_t most = most_outstanding(s, trust, p);
 

@@ -44,22 +44,23 @@ static void save_tails(struct sender *s, struct stock *stock, uint64_t *cumulati
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		struct path *p = s->paths[i];
+		struct path_work *w = p != NULL ? p->work : NULL;
 		uint64_t start, end;
 
-		if (p == NULL || !p->out.halved || p->out.tail != NULL || p->health.state == HEALTH_DOWN)
+		if (w == NULL || !w->out.halved || w->out.tail != NULL || p->health.state == HEALTH_DOWN)
 			continue;
-		start = p->out.half.at;
-		end = p->out.half.end < s->buffer.end ? p->out.half.end : s->buffer.end;
+		start = w->out.half.at;
+		end = w->out.half.end < s->buffer.end ? w->out.half.end : s->buffer.end;
 		if (start >= end || start >= *cumulative)
 			continue;
-		p->out.tail = stock_take(stock);
-		if (p->out.tail == NULL) {
+		w->out.tail = stock_take(stock);
+		if (w->out.tail == NULL) {
 			/* No memory to save it in: free no further than this until the next ACK. */
 			*cumulative = start;
 			continue;
 		}
-		p->out.tail_start = start;
-		send_buffer_copy(&s->buffer, start, end, p->out.tail);
+		w->out.tail_start = start;
+		send_buffer_copy(&s->buffer, start, end, w->out.tail);
 	}
 }
 

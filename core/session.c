@@ -334,7 +334,7 @@ int session_borrow(struct session *s, const void *head, size_t head_length, cons
 static bool planned(const struct session *s)
 {
 	for (unsigned i = 0; i < PATHS_MAX; i++)
-		if (s->sender.paths[i] != NULL && s->sender.paths[i]->out.planned)
+		if (s->sender.paths[i] != NULL && s->work != NULL && s->sender.paths[i]->work->out.planned)
 			return true;
 	return false;
 }

@@ -18,7 +18,7 @@
 
 static void append_note(struct path *p, const uint8_t *bytes, size_t length)
 {
-	struct path_note *note = &p->out.notes[p->out.notes_count++];
+	struct path_note *note = &p->notes[p->notes_count++];
 
 	assert(length > 0 && length <= PATH_NOTE_BYTES);
 	memcpy(note->bytes, bytes, length);
@@ -27,7 +27,7 @@ static void append_note(struct path *p, const uint8_t *bytes, size_t length)
 
 void path_queue_note(struct path *p, const uint8_t *bytes, size_t length)
 {
-	if (p->out.notes_count < PATH_NOTES_MAX)
+	if (p->notes_count < PATH_NOTES_MAX)
 		append_note(p, bytes, length);
 }
 
@@ -53,13 +53,14 @@ void path_queue_mode(struct path *p, enum session_mode mode)
 	uint8_t note[PATH_NOTE_BYTES];
 	struct frame_mode frame = { .mode = (uint8_t)mode };
 	size_t length = frame_mode_encode(note, sizeof note, &frame);
+	unsigned written = p->work != NULL && p->work->out.planned ? p->work->out.control_notes : 0;
 
 	if (p->closing)
 		return;
 	/* The newest wish takes the place of one that still waits, unless that is being written. */
-	for (unsigned i = p->out.planned ? p->out.control_notes : 0; i < p->out.notes_count; i++) {
-		if (p->out.notes[i].bytes[0] == FRAME_MODE) {
-			memcpy(p->out.notes[i].bytes, note, length);
+	for (unsigned i = written; i < p->notes_count; i++) {
+		if (p->notes[i].bytes[0] == FRAME_MODE) {
+			memcpy(p->notes[i].bytes, note, length);
 			return;
 		}
 	}
@@ -192,8 +193,8 @@ void session_path_lost(struct session *s, struct path *p, enum reason reason, bo
 	(void)flight_clear(&s->sender.flight, 0, UINT64_MAX, FLIGHT_BIT(p->slot));
 	note_pathless(s, ended, now);
 	/* A wish that no path has told, nor can tell now, is told on the next. */
-	for (unsigned i = 0; s->pathless_at != TIME_NEVER && i < p->out.notes_count; i++)
-		if (p->out.notes[i].bytes[0] == FRAME_MODE)
+	for (unsigned i = 0; s->pathless_at != TIME_NEVER && i < p->notes_count; i++)
+		if (p->notes[i].bytes[0] == FRAME_MODE)
 			s->mode_wished = true;
 	acknowledge_everywhere(s, now);
 }
@@ -201,9 +202,9 @@ void session_path_lost(struct session *s, struct path *p, enum reason reason, bo
 void session_remove_path(struct session *s, struct path *p, time_ns now)
 {
 	session_path_lost(s, p, REASON_PATH_LOST, false, now);
-	if (p->out.tail != NULL)
-		stock_give(&s->stock, p->out.tail);
-	p->out.tail = NULL;
+	if (p->work != NULL && p->work->out.tail != NULL)
+		stock_give(&s->stock, p->work->out.tail);
+	p->work = NULL;
 	s->sender.paths[p->slot] = NULL;
 }
 

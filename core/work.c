@@ -27,6 +27,10 @@ void work_path(const struct session *s, struct path *p)
 {
 	p->work = s->work != NULL ? &s->work->paths[p->slot] : NULL;
 	p->health.stamps = p->work != NULL ? p->work->stamps : NULL;
+	if (p->work == NULL)
+		return;
+	memset(&p->work->in, 0, sizeof p->work->in);
+	memset(&p->work->out, 0, sizeof p->work->out);
 }
 
 static void attach_paths(struct session *s)
@@ -48,8 +52,10 @@ void work_begin(struct session *s)
 
 static bool path_busy(const struct path *p)
 {
-	return p->health.stamps_count > 0 || p->in.in_payload || p->out.halved || p->out.frames_count > 0 ||
-	       p->out.control_length > 0;
+	const struct path_work *w = p->work;
+
+	return p->health.stamps_count > 0 || w->in.in_payload || w->in.header_have > 0 || w->out.halved ||
+	       w->out.frames_count > 0 || w->out.control_length > 0;
 }
 
 static bool busy(const struct session *s)

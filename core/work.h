@@ -17,8 +17,8 @@
 #include "core/path.h"
 #include "core/ranges.h"
 
-/* Of both buffers together: for windows of some 45 MiB. Larger ones have their slots beside the session. */
-#define WORK_SLOTS 750u
+/* Of both buffers together: for windows of some 36 MiB. Larger ones have their slots beside the session. */
+#define WORK_SLOTS 600u
 
 struct work {
 	struct flight_segment segments[SEGMENTS_MAX];

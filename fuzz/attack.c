@@ -115,8 +115,8 @@ size_t attack_write(struct attack *w, unsigned i, size_t most)
 	}
 	session_wrote(w->s, p, moved, w->now);
 	/* As soon as the head of a frame has begun to go the peer may know of its bytes. */
-	if (p->out.halved && p->out.half.end > w->judge.sent_top)
-		w->judge.sent_top = p->out.half.end;
+	if (session_path_halved(p) && p->work->out.half.end > w->judge.sent_top)
+		w->judge.sent_top = p->work->out.half.end;
 	if (moved < planned)
 		session_path_room(w->s, p, false);
 	return moved;

@@ -49,10 +49,10 @@ static uint64_t begun_bytes(const struct host *host, const struct host_link *lin
 		const struct path *p = &host->links[i].path;
 		uint64_t from, to;
 
-		if (!host->links[i].used || &host->links[i] == link || !p->out.halved)
+		if (!host->links[i].used || &host->links[i] == link || !session_path_halved(p))
 			continue;
-		from = p->out.half.start > start ? p->out.half.start : start;
-		to = p->out.half.end < end ? p->out.half.end : end;
+		from = p->work->out.half.start > start ? p->work->out.half.start : start;
+		to = p->work->out.half.end < end ? p->work->out.half.end : end;
 		if (from < to)
 			bytes += to - from - spans_bytes(&host->sent, from, to);
 	}

@@ -62,7 +62,7 @@ static void frames_in_every_cut(void)
 		CHECK_EQ(solo->s->receive.fin_offset, 180);
 		CHECK_EQ(session_mode(solo->s), MODE_BACKUP);
 		CHECK_EQ(solo->path[0].received_bytes, length);
-		CHECK_EQ(solo->path[0].out.notes_count, 1);
+		CHECK_EQ(solo->path[0].notes_count, 1);
 		CHECK_EQ(solo->s->duplicate_received, 30);
 		session_receive_consume(solo->s, 180, solo->now);
 		CHECK(session_receive_ended(solo->s));
@@ -332,7 +332,7 @@ static void a_flood_of_pings(void)
 		ping.token = i;
 		CHECK_EQ(solo_feed(solo, 0, bytes, frame_ping_encode(bytes, sizeof bytes, &ping)), 0);
 	}
-	CHECK_EQ(solo->path[0].out.notes_count, PATH_NOTES_MAX - 2);
+	CHECK_EQ(solo->path[0].notes_count, PATH_NOTES_MAX - 2);
 	solo_carry_all(solo);
 	while (solo_take(solo, 0, &frame)) {
 		pongs += frame.header.type == FRAME_PONG;

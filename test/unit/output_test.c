@@ -130,13 +130,13 @@ static void a_half_written_frame_keeps_its_tail(void)
 		CHECK_EQ(solo_ack(solo, 1, 5000, NULL, 0), 0);
 		CHECK_EQ(session_unacknowledged(solo->s), 0);
 		CHECK_EQ(solo->s->sender.buffer.table.held, 0);
-		CHECK(written == 5016 || solo->path[0].out.tail != NULL);
+		CHECK(written == 5016 || solo->path[0].work->out.tail != NULL);
 		/* Newer bytes follow behind the tail. */
 		solo_write(solo, 5000);
 		session_path_room(solo->s, &solo->path[0], true);
 		for (struct path *p; (p = session_next_writer(solo->s, solo->now)) != NULL;)
 			CHECK(solo_carry(solo, p->slot, 100) > 0);
-		CHECK(solo->path[0].out.tail == NULL);
+		CHECK(solo->path[0].work->out.tail == NULL);
 		CHECK(solo_take_type(solo, 0, FRAME_DATA, &frame));
 		solo_data_range(&frame, &start, &end);
 		CHECK_EQ(start, 0);
@@ -204,7 +204,7 @@ static void no_tail_for_a_lost_path(void)
 	solo_carry_all(solo);
 	session_path_lost(solo->s, &solo->path[0], REASON_PATH_RESET, false, solo->now);
 	CHECK_EQ(solo_ack(solo, 1, 5000, NULL, 0), 0);
-	CHECK(solo->path[0].out.tail == NULL);
+	CHECK(solo->path[0].work->out.tail == NULL);
 	CHECK_EQ(session_unacknowledged(solo->s), 0);
 	solo_free(solo);
 }
@@ -415,7 +415,7 @@ static void one_write_fills_the_backlog(void)
 	/* Whole frames: the one that reaches the bound goes too. */
 	CHECK_EQ(frames, 4);
 	CHECK_EQ(next, 4 * FRAME_PAYLOAD_MAX);
-	CHECK_EQ(solo->path[0].out.frames_count, 0);
+	CHECK_EQ(solo->path[0].work->out.frames_count, 0);
 	solo_free(solo);
 }
 
@@ -429,7 +429,7 @@ static void no_tail_for_no_bytes(void)
 	session_path_room(solo->s, &solo->path[0], false);
 	solo_carry_all(solo);
 	CHECK_EQ(solo_ack(solo, 1, 1, NULL, 0), 0);
-	CHECK(solo->path[0].out.tail == NULL);
+	CHECK(solo->path[0].work->out.tail == NULL);
 	CHECK_EQ(session_unacknowledged(solo->s), 0);
 	session_path_room(solo->s, &solo->path[0], true);
 	solo_carry_all(solo);
@@ -658,7 +658,7 @@ static void what_is_queued_during_a_write_follows(void)
 	CHECK_EQ(iov[0].iov_len, length);
 	session_ask_mode(solo->s, MODE_BACKUP, solo->now);
 	session_wrote(solo->s, p, length, solo->now);
-	CHECK_EQ(p->out.notes_count, 1);
+	CHECK_EQ(p->notes_count, 1);
 	solo_carry_all(solo);
 	CHECK(solo_take(solo, 0, &frame) && frame.header.type == FRAME_MODE);
 	CHECK_EQ(frame.payload[0], MODE_BACKUP);

@@ -269,7 +269,7 @@ static void scattered_bytes_wait_for_blocks(void)
 	CHECK_EQ(read_on(solo), 0);
 	CHECK_EQ(session_read_on(solo->s, solo->now), 0);
 	CHECK_EQ(solo->path[0].stream_bytes_received, FAR_BLOCKS);
-	CHECK_EQ(solo->path[0].out.notes_count, 1);
+	CHECK_EQ(solo->path[0].notes_count, 1);
 	CHECK_EQ(solo->s->receive.ahead.count, FAR_BLOCKS);
 	CHECK(solo->blocks <= FAR_BLOCKS + STOCK_BLOCKS);
 	CHECK_EQ(solo_feed(solo, 0, end + length + 5, FRAME_HEADER_BYTES - 5), 0);

@@ -441,7 +441,7 @@ static void planned_frames_count(void)
 	given_begin(MODE_STRIPE, 2, 400000);
 	solo->path[1].health.rate_bytes = 1000000;
 	CHECK(given_next(1));
-	solo->path[1].out.frames_count = 1;
+	solo->path[1].work->out.frames_count = 1;
 	solo->path[1].work->frames[0].start = 0;
 	solo->path[1].work->frames[0].end = 100000;
 	CHECK(!given_next(1));
@@ -449,7 +449,7 @@ static void planned_frames_count(void)
 	solo->path[1].work->frames[0].start = 99000;
 	CHECK(given_next(1));
 	solo->path[1].work->frames[0].start = 0;
-	solo->path[1].out.frames_count = 0;
+	solo->path[1].work->out.frames_count = 0;
 	CHECK(given_next(1));
 	given_end();
 }

@@ -201,14 +201,14 @@ static void nothing_is_saved_that_stays(void)
 	solo_write(solo, 1000);
 	CHECK_EQ(solo_carry(solo, 0, FRAME_DATA_HEAD_BYTES), FRAME_DATA_HEAD_BYTES);
 	CHECK(session_path_halved(p));
-	CHECK_EQ(p->out.half.at, 1000);
+	CHECK_EQ(p->work->out.half.at, 1000);
 	CHECK_EQ(sender_acknowledge(s, &solo->s->stock, 1000), 0);
-	CHECK(p->out.tail == NULL);
+	CHECK(p->work->out.tail == NULL);
 	/* One byte of it, and it does. */
 	CHECK_EQ(flight_mark(&s->flight, 1000, 1001, FLIGHT_SENT), 0);
 	CHECK_EQ(sender_acknowledge(s, &solo->s->stock, 1001), 0);
-	CHECK(p->out.tail != NULL);
-	CHECK_EQ(p->out.tail_start, 1000);
+	CHECK(p->work->out.tail != NULL);
+	CHECK_EQ(p->work->out.tail_start, 1000);
 	solo_free(solo);
 }
 

@@ -375,6 +375,31 @@ static void a_sleeper_says_that_it_ends(void)
 	solo_free(solo);
 }
 
+/* What has come of a frame lies where the session works: it stays awake until the rest is here. */
+static void awake_within_a_frame(void)
+{
+	struct frame_ping ping = { .token = 5 };
+	uint8_t bytes[FRAME_HEADER_BYTES + FRAME_PING_MAX];
+	struct solo_frame frame;
+	size_t length = frame_ping_encode(bytes, sizeof bytes, &ping);
+
+	for (size_t cut = 1; cut < length; cut++) {
+		void *block;
+
+		begin(MODE_STRIPE, 1);
+		CHECK_EQ(solo_feed(solo, 0, bytes, cut), 0);
+		while ((block = session_reclaim(s)) != NULL) {
+			free(block);
+			solo->blocks--;
+		}
+		CHECK(!session_asleep(s));
+		CHECK_EQ(solo_feed(solo, 0, bytes + cut, length - cut), 0);
+		solo_carry_all(solo);
+		CHECK(solo_take_type(solo, 0, FRAME_PONG, &frame));
+		solo_free(solo);
+	}
+}
+
 /* --- modes and figures --- */
 
 /* A wish without a path waits for one, and goes out on that one alone. */
@@ -546,6 +571,7 @@ int main(void)
 	RUN(a_program_that_reads_no_more);
 	RUN(how_many_blocks);
 	RUN(a_sleeper_says_that_it_ends);
+	RUN(awake_within_a_frame);
 	RUN(a_wish_waits_for_a_path);
 	RUN(what_was_written_and_copied);
 	RUN(old_news_is_no_sign_of_life);

@@ -124,7 +124,7 @@ static void many_small_pieces(void)
 	for (unsigned i = 0; i < 60; i++)
 		borrow(solo, 1 + i % 3, 1 + i * 13 % 50);
 	solo_carry_all(solo);
-	CHECK(!solo->path[0].out.halved);
+	CHECK(!solo->path[0].work->out.halved);
 	check_covered(solo, 1, solo->s->sender.buffer.end);
 	CHECK_EQ(solo_ack(solo, 0, solo->s->sender.buffer.end, NULL, 0), 0);
 	CHECK_EQ(take_back(solo), 60);

@@ -368,31 +368,31 @@ static void notes_have_a_limit(void)
 	p = &solo->path[0];
 	path_queue_mode(p, MODE_BACKUP);
 	path_queue_mode(p, MODE_STRIPE);
-	CHECK_EQ(p->out.notes_count, 1);
-	CHECK_EQ(p->out.notes[0].bytes[FRAME_HEADER_BYTES], MODE_STRIPE);
+	CHECK_EQ(p->notes_count, 1);
+	CHECK_EQ(p->notes[0].bytes[FRAME_HEADER_BYTES], MODE_STRIPE);
 	solo_carry_all(solo);
 	/* One that was told leaves nothing to replace. */
 	path_queue_mode(p, MODE_BACKUP);
-	CHECK_EQ(p->out.notes_count, 1);
+	CHECK_EQ(p->notes_count, 1);
 	solo_carry_all(solo);
 	path_queue_note(p, note, length);
 	path_queue_mode(p, MODE_BACKUP);
 	path_queue_note(p, note, length);
 	path_queue_mode(p, MODE_DUPLICATE);
-	CHECK_EQ(p->out.notes_count, 3);
-	CHECK_EQ(p->out.notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
+	CHECK_EQ(p->notes_count, 3);
+	CHECK_EQ(p->notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
 	path_queue_note(p, note, length);
 	path_queue_note(p, note, length);
-	CHECK_EQ(p->out.notes_count, PATH_NOTES_MAX);
+	CHECK_EQ(p->notes_count, PATH_NOTES_MAX);
 	/* The end of this carrier always finds room, once. */
 	path_queue_close(p, REASON_GOING_AWAY, 7);
 	path_queue_close(p, REASON_DONE, 0);
-	CHECK_EQ(p->out.notes_count, PATH_NOTES_MAX + 1);
-	CHECK_EQ(p->out.notes[PATH_NOTES_MAX].bytes[0], FRAME_CLOSE);
-	CHECK_EQ(p->out.notes[PATH_NOTES_MAX].bytes[FRAME_HEADER_BYTES + 1], REASON_GOING_AWAY);
-	CHECK_EQ(p->out.notes[PATH_NOTES_MAX].bytes[FRAME_HEADER_BYTES + 3], 7);
+	CHECK_EQ(p->notes_count, PATH_NOTES_MAX + 1);
+	CHECK_EQ(p->notes[PATH_NOTES_MAX].bytes[0], FRAME_CLOSE);
+	CHECK_EQ(p->notes[PATH_NOTES_MAX].bytes[FRAME_HEADER_BYTES + 1], REASON_GOING_AWAY);
+	CHECK_EQ(p->notes[PATH_NOTES_MAX].bytes[FRAME_HEADER_BYTES + 3], 7);
 	path_queue_mode(p, MODE_STRIPE);
-	CHECK_EQ(p->out.notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
+	CHECK_EQ(p->notes[1].bytes[FRAME_HEADER_BYTES], MODE_DUPLICATE);
 	solo_free(solo);
 }
 
@@ -538,9 +538,9 @@ static void a_tail_goes_with_its_path(void)
 	session_path_room(solo->s, &solo->path[0], false);
 	solo_carry_all(solo);
 	CHECK_EQ(solo_ack(solo, 1, 5000, NULL, 0), 0);
-	CHECK(solo->path[0].out.tail != NULL);
+	CHECK(solo->path[0].work->out.tail != NULL);
 	session_remove_path(solo->s, &solo->path[0], solo->now);
-	CHECK(solo->path[0].out.tail == NULL);
+	CHECK(solo->path[0].work == NULL);
 	free(solo->out[0].bytes);
 	solo->out[0].bytes = NULL;
 	solo_free(solo);
