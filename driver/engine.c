@@ -261,6 +261,21 @@ static time_ns time_to_wait(const struct engine *e)
 	return next <= now ? 0 : next - now;
 }
 
+static void trim(struct timer *t, time_ns now)
+{
+	struct engine *e = container_of(t, struct engine, trim);
+
+	if (memory_trim(&e->memory, now))
+		(void)timer_start(e, t, now + MEMORY_SPARE_NS);
+}
+
+void engine_trim_later(struct engine *e)
+{
+	e->trim.expired = trim;
+	if (!timer_started(&e->trim))
+		(void)timer_start(e, &e->trim, engine_now(e) + MEMORY_SPARE_NS);
+}
+
 void engine_spin(struct engine *e, time_ns until)
 {
 	if (until > e->spin_until)

@@ -65,6 +65,9 @@ void timer_stop(struct engine *e, struct timer *t);
 /* Until then the loop does not sleep, but looks again and again, and lets others run between. */
 void engine_spin(struct engine *e, time_ns until);
 
+/* A session has come to rest: blocks that nobody wants go back to the system, in a while. */
+void engine_trim_later(struct engine *e);
+
 /* Work to be done soon by this thread: once for each post, after the events at hand. All zero but `run`: idle. */
 struct task {
 	struct task *next, **link;      /* link NULL: not posted */
@@ -121,6 +124,7 @@ struct engine {
 	atomic_bool told;                       /* a kick is under way: no other is needed */
 
 	struct memory memory;                   /* blocks; any thread */
+	struct timer trim;                      /* of what is spare there */
 	pthread_mutex_t endpoints_lock;         /* the table, as far as program threads see it */
 	struct endpoints *endpoints;
 	/* these belong to the named files, NULL until first used */

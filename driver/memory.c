@@ -76,6 +76,8 @@ void *memory_take(struct memory *m)
 	if (block) {
 		m->spare = block->next;
 		m->spare_count--;
+		if (m->spare_count < m->spare_least)
+			m->spare_least = m->spare_count;
 		m->lent++;
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -107,6 +109,45 @@ void memory_give(struct memory *m, void *block)
 	pthread_mutex_lock(&m->lock);
 	keep_spare(m, block);
 	pthread_mutex_unlock(&m->lock);
+}
+
+/* Takes the last `count` off the list, those that have been spare for longest; under the lock. */
+static struct spare_block *cut_spare(struct memory *m, unsigned count)
+{
+	struct spare_block **at = &m->spare, *cut;
+
+	for (unsigned i = m->spare_count; i > count; i--)
+		at = &(*at)->next;
+	cut = *at;
+	*at = NULL;
+	m->spare_count -= count;
+	return cut;
+}
+
+bool memory_trim(struct memory *m, time_ns now)
+{
+	struct spare_block *unwanted = NULL;
+	bool left;
+
+	pthread_mutex_lock(&m->lock);
+	if (now - m->spare_since >= MEMORY_SPARE_NS) {
+		unwanted = cut_spare(m, m->spare_least < MEMORY_TRIM_MAX ? m->spare_least : MEMORY_TRIM_MAX);
+		m->spare_least = m->spare_count;
+		m->spare_since = now;
+	}
+	left = m->spare_count > 0;
+	pthread_mutex_unlock(&m->lock);
+	while (unwanted) {
+		struct spare_block *block = unwanted;
+
+		unwanted = block->next;
+		if (block_free(block))
+			continue;
+		pthread_mutex_lock(&m->lock);
+		keep_spare(m, block);
+		pthread_mutex_unlock(&m->lock);
+	}
+	return left;
 }
 
 static size_t blocks_for(size_t length)

@@ -20,6 +20,9 @@
 
 /* Spare blocks kept for the next session rather than given back to the system: 16 MiB. */
 #define MEMORY_SPARE_MAX 256u
+/* ... and those that nobody wanted for so long are given back, so many at a time. */
+#define MEMORY_SPARE_NS  NS_PER_S
+#define MEMORY_TRIM_MAX  64u
 /* What every session has in either direction, whatever the budget: the least that either buffer may be. */
 #define MEMORY_SHARE_BYTES (256u << 10)
 /* What a window begins with, when that is no more than the part that it may grow to; else a share. */
@@ -40,6 +43,8 @@ struct memory {
 	pthread_mutex_t lock;
 	struct spare_block *spare;
 	unsigned spare_count;
+	unsigned spare_least;   /* that there have been since spare_since: nobody wanted these */
+	time_ns spare_since;
 	size_t lent;            /* blocks outside */
 	uint64_t budget_bytes;
 	uint64_t promised_bytes; /* the sum of all windows */
@@ -49,6 +54,8 @@ void memory_init(struct memory *m);
 void memory_fini(struct memory *m);
 void *memory_take(struct memory *m);    /* NULL: out of memory */
 void memory_give(struct memory *m, void *block);
+/* Now and then: gives back what has been spare since the last time. False: nothing is spare any more. */
+bool memory_trim(struct memory *m, time_ns now);
 /* Memory of another length, counted as the blocks that it would fill. */
 void *memory_take_bytes(struct memory *m, size_t length);
 void memory_give_bytes(struct memory *m, void *bytes, size_t length);

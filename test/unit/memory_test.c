@@ -83,6 +83,42 @@ static void promised_again(void)
 	memory_fini(&m);
 }
 
+/* What nobody wanted for a while is given back to the system; what was wanted again stays. */
+static void trimmed(void)
+{
+	void *blocks[8];
+	struct memory m;
+
+	memory_init(&m);
+	memory_trim(&m, MEMORY_SPARE_NS);
+	for (unsigned i = 0; i < 8; i++)
+		CHECK((blocks[i] = memory_take(&m)) != NULL);
+	for (unsigned i = 0; i < 8; i++)
+		memory_give(&m, blocks[i]);
+	/* A moment ago all of them were lent. */
+	memory_trim(&m, 2 * MEMORY_SPARE_NS);
+	CHECK_EQ(m.spare_count, 8);
+	CHECK_EQ(memory_take(&m), blocks[7]);
+	CHECK_EQ(memory_take(&m), blocks[6]);
+	CHECK_EQ(memory_take(&m), blocks[5]);
+	for (unsigned i = 5; i < 8; i++)
+		memory_give(&m, blocks[i]);
+	memory_trim(&m, 3 * MEMORY_SPARE_NS - 1);
+	CHECK_EQ(m.spare_count, 8);
+	memory_trim(&m, 3 * MEMORY_SPARE_NS);
+	CHECK_EQ(m.spare_count, 3);
+	/* Those that were used last. */
+	CHECK_EQ(memory_take(&m), blocks[7]);
+	memory_give(&m, blocks[7]);
+	memory_trim(&m, 4 * MEMORY_SPARE_NS);
+	CHECK_EQ(m.spare_count, 1);
+	memory_trim(&m, 5 * MEMORY_SPARE_NS);
+	CHECK_EQ(m.spare_count, 0);
+	CHECK(m.spare == NULL);
+	memory_trim(&m, 6 * MEMORY_SPARE_NS);
+	memory_fini(&m);
+}
+
 static void tight(void)
 {
 	void *blocks[512];
@@ -108,6 +144,7 @@ int main(void)
 	RUN(size_of_the_budget);
 	RUN(windows);
 	RUN(promised_again);
+	RUN(trimmed);
 	RUN(tight);
 	return 0;
 }
