@@ -2,7 +2,6 @@
 /* The calling thread drives: waiting, moving bytes, and the change between it and the engine. */
 #include "driver/drive.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -40,8 +39,8 @@ static void leave_twin(struct link *l)
 
 	if (!l->twin)
 		return;
-	assert(d->left_count < PATHS_MAX);
-	d->left[d->left_count++] = l->twin;
+	l->twin->next = d->left;
+	d->left = l->twin;
 	l->twin = NULL;
 	l->readable = true;
 }
@@ -146,8 +145,12 @@ void drive_fini(struct endpoint *ep)
 /* Not while a thread is in poll(2), perhaps on them: it would take that for a program's doing. */
 static void close_left(struct drive *d)
 {
-	while (d->left_count > 0 && !d->polling)
-		twin_close(d->left[--d->left_count]);
+	while (d->left && !d->polling) {
+		struct carrier *twin = d->left;
+
+		d->left = twin->next;
+		twin_close(twin);
+	}
 }
 
 /* What has an event descriptor's number may be another's: all of those have no type. */

@@ -36,30 +36,28 @@ struct link;
 /* All of it under ep->lock, but the timer. */
 struct drive {
 	bool driven;
-	unsigned callers;               /* threads in a call of the handle */
-	bool polling;                   /* one of them is in poll(2), */
-	time_ns poll_until;             /* the session's deadline then, */
-	bool keeps_deadline;            /* which that thread keeps; else the engine does, a tick late at most */
-	time_ns now;                    /* read when a call begins, and again when it may have changed much */
-	time_ns checked_at;             /* the twins were what they were */
-	struct link *awaited;           /* a thread reads its twin without the lock: nobody else may */
-	unsigned impatient;             /* so many waits go to poll(2) at once */
-	unsigned waits;                 /* how often a call had to wait: a few are not worth twins */
+	bool polling;                   /* a thread of the callers is in poll(2), */
+	bool keeps_deadline;            /* and keeps the deadline; else the engine does, a tick late at most */
 	bool nudged;                    /* it has been told to look anew */
-	unsigned polls, polls_seen;     /* counted, and as of the last tick */
-	unsigned straight;              /* readings without a look at all the descriptors between */
-	time_ns kept_at;                /* the session's deadline was looked at in a call */
 	bool faulted;                   /* the memory that the call lent could not be written to */
-	uint64_t harvest_at;            /* acknowledgements are looked for when so much is written */
 	bool fetching;                  /* a thread gets twins */
 	bool astray;                    /* a twin was not one any more */
-	struct timer tick;              /* engine's: whether to take over */
-	bool ticking;
+	bool ticking;                   /* the tick runs */
+	unsigned callers;               /* threads in a call of the handle */
+	unsigned impatient;             /* so many waits go to poll(2) at once */
+	unsigned waits;                 /* how often a call had to wait: a few are not worth twins */
+	unsigned straight;              /* readings without a look at all the descriptors between */
+	unsigned polls, polls_seen;     /* counted, and as of the last tick */
 	int bell;                       /* eventfd, in the engine's table; -1: none */
 	int bell_twin;                  /* the same in the program's; -1: none */
-	/* twins whose links are gone: a thread of the program closes them */
-	struct carrier *left[PATHS_MAX];
-	unsigned left_count;
+	time_ns now;                    /* read when a call begins, and again when it may have changed much */
+	time_ns poll_until;             /* the session's deadline when a thread went into poll(2) */
+	time_ns checked_at;             /* the twins were what they were */
+	time_ns kept_at;                /* the session's deadline was looked at in a call */
+	uint64_t harvest_at;            /* acknowledgements are looked for when so much is written */
+	struct link *awaited;           /* a thread reads its twin without the lock: nobody else may */
+	struct carrier *left;           /* twins whose links are gone, chained: a thread of the program closes them */
+	struct timer tick;              /* engine's: whether to take over */
 };
 
 void drive_init(struct drive *d);

@@ -23,6 +23,8 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 {
 	struct endpoint *ep = calloc(1, sizeof *ep);
 	void *memory = malloc(session_bytes(&config->session));
+	bool messages = config->session.kind == SESSION_MESSAGES;
+	struct packets *packets = messages ? calloc(1, sizeof *packets) : NULL;
 	int error = -ENOMEM;
 
 	if (ep) {
@@ -30,16 +32,17 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 		memcpy(ep->id, config->session.id, sizeof ep->id);
 		ep->is_dialler = config->session.dialler;
 	}
-	if (ep && memory && timers_reserve(&e->timers, 5) == 0)
+	if (ep && memory && (packets || !messages) && timers_reserve(&e->timers, 5) == 0)
 		error = endpoint_table_add(ep);
 	if (error < 0) {
 		free(ep);
 		free(memory);
+		free(packets);
 		return error;
 	}
 	ep->promised_bytes = ep->window_bytes = ep->start_bytes = config->promised_bytes;
 	memcpy(ep->secret, config->secret, sizeof ep->secret);
-	ep->messages = config->session.kind == SESSION_MESSAGES;
+	ep->messages = messages;
 	snprintf(ep->peer, sizeof ep->peer, "%s", config->peer);
 	ep->dialler = config->dialler;
 	ep->linger_ns = config->linger_ns;
@@ -50,6 +53,11 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 	ep->session = session_init(memory, &config->session, engine_now(e));
 	ep->mode_asked = config->session.mode;
 	ep->face.fd = -1;
+	ep->face.packets = packets;
+	if (packets) {
+		packets->face = &ep->face;
+		record_reader_init(&packets->reader, UINT64_MAX);
+	}
 	drive_init(&ep->drive);
 	pthread_mutex_init(&ep->lock, NULL);
 	pthread_cond_init(&ep->changed, NULL);

@@ -82,8 +82,8 @@ void endpoint_end_session(struct endpoint *ep, time_ns now)
 	timer_stop(ep->engine, &ep->deadline);
 	timer_stop(ep->engine, &ep->retry);
 	timer_stop(ep->engine, &ep->linger);
-	free(ep->face.in.bytes);
-	ep->face.in = (struct parcel){ 0 };
+	if (ep->face.packets)
+		parcel_free(&ep->face.packets->in);
 	endpoint_table_over(ep);
 	lent_look(ep);
 	pthread_cond_broadcast(&ep->changed);
@@ -118,7 +118,7 @@ bool endpoint_at_its_end(const struct endpoint *ep)
 	case FACE_SOCKET:
 		return ep->face.output_ended || ep->face.deaf || ep->face.ending;
 	case FACE_COPY:
-		if (parcel_holds(&ep->face.out))
+		if (face_gathered(&ep->face))
 			return false;
 		return state == SESSION_RESET ? session_readable(ep->session) == 0 :
 						session_receive_ended(ep->session);
@@ -161,8 +161,7 @@ void endpoint_abort(struct endpoint *ep, enum reason reason)
 	if (ep->session) {
 		session_reset(ep->session, reason, clock_now());
 		session_receive_discard(ep->session, clock_now());
-		ep->face.out.length = 0;
-		ep->face.out.whole = false;
+		face_drop_gathered(&ep->face);
 	}
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_post(ep);
@@ -191,15 +190,14 @@ void endpoint_closed(struct endpoint *ep)
 		struct session_figures figures;
 
 		session_figures(ep->session, &figures);
-		ep->refused_from = session_readable(ep->session) > 0 || parcel_holds(&ep->face.out) ?
-				   0 : figures.received;
+		ep->refused_from = session_readable(ep->session) > 0 || face_gathered(&ep->face) ? 0 : figures.received;
 		session_send_finish(ep->session, now);
 		session_receive_discard(ep->session, now);
 		if (!__builtin_add_overflow(now, ep->linger_ns, &end))
 			timer_start(ep->engine, &ep->linger, end);
 	}
-	free(ep->face.out.bytes);
-	ep->face.out = (struct parcel){ 0 };
+	if (ep->face.packets)
+		parcel_free(&ep->face.packets->out);
 	pthread_mutex_unlock(&ep->lock);
 	endpoint_post(ep);
 }

@@ -21,6 +21,15 @@ enum face_kind {
 	FACE_GONE,              /* the program closed it */
 };
 
+/* What a session of messages has besides. */
+struct packets {
+	struct face *face;
+	struct parcel in, out;          /* from and to the program */
+	struct record_reader reader;    /* of what goes to the program */
+	struct timer misfit_look;       /* misfit.h */
+	unsigned misfit_looks;
+};
+
 /*
  * The engine's end of an AF_UNIX pair, and what is known of it. Closing it with something unread reads
  * as ECONNRESET at the program's end, also when this process is killed, so the last byte (or packet) of
@@ -52,10 +61,7 @@ struct face {
 	bool priming;                   /* a job of the primer's is under way */
 	struct timer again;             /* when an ending, or what is stale, is looked at again */
 	time_ns prime_wait_ns;
-	struct parcel in, out;          /* messages: from and to the program */
-	struct record_reader reader;    /* messages: of what goes to the program */
-	struct timer misfit_look;       /* misfit.h */
-	unsigned misfit_looks;
+	struct packets *packets;        /* NULL: a stream */
 
 	/* The handle: which of its calls said EAGAIN, and whether its descriptor shows that it can go on. */
 	/* what the program wrote into its descriptor is still taken */
@@ -65,5 +71,26 @@ struct face {
 	bool sending, receiving;        /* a thread is in such a call */
 	bool in_message;                /* sending: a part of a message has been written */
 };
+
+/* Whether something of a message is on its way to the program. */
+static inline bool face_gathered(const struct face *f)
+{
+	return f->packets && parcel_holds(&f->packets->out);
+}
+
+/* ... and all of it. */
+static inline bool face_gathered_whole(const struct face *f)
+{
+	return f->packets && f->packets->out.whole;
+}
+
+/* What is there of it goes nowhere. */
+static inline void face_drop_gathered(struct face *f)
+{
+	if (!f->packets)
+		return;
+	f->packets->out.length = 0;
+	f->packets->out.whole = false;
+}
 
 #endif

@@ -95,10 +95,8 @@ static void adopt(struct endpoint *ep, int fd, size_t stale_bytes)
 	struct face *f = &ep->face;
 
 	pthread_mutex_lock(&ep->lock);
-	if (f->kind == FACE_ABSENT) {
+	if (f->kind == FACE_ABSENT)
 		f->kind = FACE_SOCKET;
-		record_reader_init(&f->reader, UINT64_MAX);
-	}
 	f->fd = fd;
 	f->stale_bytes = stale_bytes;
 	f->readable = f->writable = true;
@@ -179,8 +177,10 @@ void face_descriptor_close(struct endpoint *ep)
 		return;
 	watch_stop(ep->engine, &f->watch);
 	timer_stop(ep->engine, &f->again);
-	timer_stop(ep->engine, &f->misfit_look);
 	close(f->fd);
 	f->fd = -1;
-	parcel_free(&f->out);
+	if (!f->packets)
+		return;
+	timer_stop(ep->engine, &f->packets->misfit_look);
+	parcel_free(&f->packets->out);
 }

@@ -20,7 +20,7 @@ static bool all_arrived(struct endpoint *ep)
 
 	session_figures(ep->session, &figures);
 	return figures.acknowledged == figures.written && unread_new_bytes(&ep->face) == 0 &&
-	       ep->face.in.length == 0;
+	       !(ep->face.packets && ep->face.packets->in.length > 0);
 }
 
 void face_descriptor_reset(struct endpoint *ep)
@@ -40,7 +40,7 @@ void face_descriptor_reset(struct endpoint *ep)
 	/* All that the peer sent was read to its end, and all of ours arrived: a reset takes nothing away. */
 	f->complete = f->output_ended && all_arrived(ep);
 	/* What arrived before is read first; a part of a message is not. */
-	if (f->deaf || (session_readable(ep->session) == 0 && !f->out.whole))
+	if (f->deaf || (session_readable(ep->session) == 0 && !face_gathered_whole(f)))
 		f->ending = true;
 }
 

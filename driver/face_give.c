@@ -59,8 +59,7 @@ static void refuse_message(struct endpoint *ep, const char *why, time_ns now)
 	if (misfit_waits(ep, now))
 		return;
 	session_receive_discard(ep->session, now);
-	ep->face.out.length = 0;
-	ep->face.out.whole = false;
+	face_drop_gathered(&ep->face);
 	endpoint_failed(ep, ECONNRESET, "session with %s: %s", ep->peer, why);
 	session_reset(ep->session, REASON_ABORTED, now);
 }
@@ -74,7 +73,7 @@ static void break_protocol(struct endpoint *ep, time_ns now)
 /* Sends the message at hand as one packet; false: the socket is full, or it cannot be. */
 static bool give_packet(struct endpoint *ep, time_ns now)
 {
-	struct parcel *p = &ep->face.out;
+	struct parcel *p = &ep->face.packets->out;
 
 	if (p->length == 0) {
 		refuse_message(ep, "a message of 0 bytes came, which a descriptor cannot tell from the end",
@@ -93,23 +92,23 @@ static bool give_packet(struct endpoint *ep, time_ns now)
 	return false;
 }
 
-/* Moves bytes of the message at hand from the session to f->out; false when none moved. */
+/* Moves bytes of the message at hand from the session to the parcel; false when none moved. */
 static bool gather(struct endpoint *ep, time_ns now)
 {
-	struct parcel *p = &ep->face.out;
+	struct packets *packets = ep->face.packets;
+	struct parcel *p = &packets->out;
 	struct iovec iov;
 	size_t header, payload;
 	bool end;
 
 	if (session_receive_peek(ep->session, &iov, 1) == 0)
 		return false;
-	int error = record_reader_feed(&ep->face.reader, iov.iov_base, iov.iov_len, &header, &payload,
-				       &end);
+	int error = record_reader_feed(&packets->reader, iov.iov_base, iov.iov_len, &header, &payload, &end);
 	if (error < 0) {
 		break_protocol(ep, now);
 		return false;
 	}
-	if (ep->face.reader.message_bytes > PACKET_BYTES_MAX) {
+	if (packets->reader.message_bytes > PACKET_BYTES_MAX) {
 		/* The payload stays in the session, where a handle goes on with it after what was gathered. */
 		session_receive_consume(ep->session, header, now);
 		refuse_message(ep, "a message came that is larger than a packet may be", now);
@@ -124,7 +123,7 @@ static bool gather(struct endpoint *ep, time_ns now)
 	p->length += payload;
 	session_receive_consume(ep->session, header + payload, now);
 	if (payload > 0 || end)
-		p->whole = record_reader_took(&ep->face.reader, payload);
+		p->whole = record_reader_took(&packets->reader, payload);
 	return true;
 }
 
@@ -136,7 +135,7 @@ static bool give_packets(struct endpoint *ep, time_ns now)
 	while (f->writable) {
 		if (rounds++ == FACE_TURN_PACKETS)
 			return true;
-		if (f->out.whole ? !give_packet(ep, now) : !gather(ep, now))
+		if (face_gathered_whole(f) ? !give_packet(ep, now) : !gather(ep, now))
 			break;
 	}
 	return false;
@@ -147,9 +146,9 @@ static void give_end(struct endpoint *ep, time_ns now)
 {
 	struct face *f = &ep->face;
 
-	if (f->output_ended || f->out.whole || !session_receive_ended(ep->session))
+	if (f->output_ended || face_gathered_whole(f) || !session_receive_ended(ep->session))
 		return;
-	if (ep->messages && !f->deaf && !record_reader_between(&f->reader)) {
+	if (ep->messages && !f->deaf && !record_reader_between(&f->packets->reader)) {
 		break_protocol(ep, now);
 		return;
 	}

@@ -22,7 +22,6 @@ void face_handle_open(struct endpoint *ep)
 	pthread_mutex_lock(&ep->lock);
 	assert(ep->face.kind == FACE_ABSENT);
 	ep->face.kind = FACE_COPY;
-	record_reader_init(&ep->face.reader, UINT64_MAX);
 	pthread_mutex_unlock(&ep->lock);
 }
 
@@ -480,7 +479,7 @@ static size_t receive_early(struct hawser *h, struct cursor *to, bool *ended)
 /* What the descriptor face had gathered of a message when it became a handle. */
 static size_t receive_parcel(struct endpoint *ep, struct cursor *to, bool *ended)
 {
-	struct parcel *p = &ep->face.out;
+	struct parcel *p = &ep->face.packets->out;
 	size_t left = p->length - p->at;
 	size_t step = left < to->left ? left : to->left;
 
@@ -514,7 +513,7 @@ static size_t receive_stream_some(struct endpoint *ep, struct cursor *to)
 /* Bytes of one message. *ended: it ended with them. -ECONNRESET: it broke the protocol. */
 static ssize_t receive_message_some(struct endpoint *ep, struct cursor *to, bool *ended)
 {
-	struct record_reader *r = &ep->face.reader;
+	struct record_reader *r = &ep->face.packets->reader;
 	size_t done = 0;
 	struct iovec iov;
 
@@ -541,7 +540,7 @@ static ssize_t receive_message_some(struct endpoint *ep, struct cursor *to, bool
 /* The session says nothing more: 0 at a clean end, -EAGAIN not yet, else the error. */
 static ssize_t receive_nothing(struct endpoint *ep)
 {
-	bool between = !ep->messages || record_reader_between(&ep->face.reader);
+	bool between = !ep->messages || record_reader_between(&ep->face.packets->reader);
 
 	if (ep->session && (session_state(ep->session) != SESSION_RESET ||
 			    session_receive_ended(ep->session))) {
@@ -565,7 +564,7 @@ static ssize_t receive_some(struct hawser *h, struct cursor *to, bool *ended)
 
 	if (h->early)
 		return (ssize_t)receive_early(h, to, ended);
-	if (parcel_holds(&ep->face.out))
+	if (face_gathered(&ep->face))
 		return (ssize_t)receive_parcel(ep, to, ended);
 	if (!ep->session)
 		return 0;

@@ -15,7 +15,7 @@ bool face_descriptor_pending(struct endpoint *ep)
 	const struct face *f = &ep->face;
 
 	return f->fd >= 0 && !f->input_ended &&
-	       (f->in.length > 0 || (f->shut && f->kind != FACE_ABSENT) || unread_new_bytes(f) != 0);
+	       ((f->packets && f->packets->in.length > 0) || (f->shut && f->kind != FACE_ABSENT) || unread_new_bytes(f) != 0);
 }
 
 /*
@@ -116,7 +116,7 @@ static size_t put(struct endpoint *ep, const uint8_t *bytes, size_t length, time
 /* The packet at hand as a record, or as much of it as there is room for. True when it is all in. */
 static bool forward_packet(struct endpoint *ep, time_ns now)
 {
-	struct parcel *p = &ep->face.in;
+	struct parcel *p = &ep->face.packets->in;
 	uint8_t header[RECORD_HEADER_BYTES];
 
 	while (p->length > 0) {

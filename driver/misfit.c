@@ -14,25 +14,25 @@
 
 static void look_again(struct timer *t, time_ns now)
 {
-	struct face *f = container_of(t, struct face, misfit_look);
+	struct packets *p = container_of(t, struct packets, misfit_look);
 
 	(void)now;
-	endpoint_post(container_of(f, struct endpoint, face));
+	endpoint_post(container_of(p->face, struct endpoint, face));
 }
 
 bool misfit_waits(struct endpoint *ep, time_ns now)
 {
-	struct face *f = &ep->face;
+	struct packets *p = ep->face.packets;
 
-	if (timer_started(&f->misfit_look))
+	if (timer_started(&p->misfit_look))
 		return true;
-	bool there = other_end_has_read(f->fd) && other_end_accepted(f->fd);
-	if (there && f->misfit_looks == LOOKS_MAX)
+	bool there = other_end_has_read(ep->face.fd) && other_end_accepted(ep->face.fd);
+	if (there && p->misfit_looks == LOOKS_MAX)
 		return false;
-	f->misfit_look.expired = look_again;
-	if (timer_start(ep->engine, &f->misfit_look, now + (there ? LOOK_NS : ASK_NS)) < 0)
+	p->misfit_look.expired = look_again;
+	if (timer_start(ep->engine, &p->misfit_look, now + (there ? LOOK_NS : ASK_NS)) < 0)
 		ep->refused = true;     /* the pump's retry looks again */
 	else if (there)
-		f->misfit_looks++;
+		p->misfit_looks++;
 	return true;
 }

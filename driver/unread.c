@@ -115,6 +115,8 @@ static ssize_t head_bytes(struct face *f)
 
 int unread_take_packet(struct face *f, time_ns now)
 {
+	struct parcel *in = &f->packets->in;
+
 	if (f->stale_bytes > 0) {
 		ssize_t new_bytes = unread_new_bytes(f);
 		int error = new_bytes > 0 ? drop_head(f) : (int)new_bytes;
@@ -126,13 +128,13 @@ int unread_take_packet(struct face *f, time_ns now)
 	ssize_t length = head_bytes(f);
 	if (length <= 0)
 		return (int)length;
-	if (!parcel_reserve(&f->in, (size_t)length))
+	if (!parcel_reserve(in, (size_t)length))
 		return -ENOMEM;
-	length = recv(f->fd, f->in.bytes, (size_t)length, MSG_PEEK | MSG_DONTWAIT);
+	length = recv(f->fd, in->bytes, (size_t)length, MSG_PEEK | MSG_DONTWAIT);
 	if (length <= 0)
 		return length < 0 ? failed(f) : 0;
-	f->in.length = (size_t)length;
-	f->in.at = 0;
+	in->length = (size_t)length;
+	in->at = 0;
 	unread_note_write(f, (size_t)length, now);
 	f->stale_bytes = (size_t)length;
 	return 1;

@@ -109,6 +109,7 @@ struct carrier_ops {
 /* The first member of every carrier's structure. */
 struct carrier {
 	const struct carrier_ops *ops;
+	struct carrier *next;           /* the owner's, for a list */
 };
 
 extern const struct carrier_ops carrier_tcp;

@@ -164,7 +164,7 @@ static void told_losses(struct carrier *c, struct carrier_losses *losses)
 
 static const struct carrier_ops told_ops = { .congestion_set = told_set, .congestion_get = told_get,
 					     .losses = told_losses };
-static struct carrier told = { &told_ops };
+static struct carrier told = { .ops = &told_ops };
 
 /* So many seconds of clear losses. */
 static void lose(struct chosen *c, unsigned seconds)
