@@ -43,16 +43,28 @@ void attempt_free(struct attempt *a)
 int attempt_offer(struct attempt *a, bool join, int replaces, bool resume)
 {
 	struct dialler *d = a->dialler;
-	struct handshake_offer offer = d->offer;
+	const struct endpoint *ep = d->endpoint;
+	struct handshake_offer offer = {
+		.join = join,
+		.carrier = CARRIER_TCP,
+		.kind = ep->messages ? SESSION_MESSAGES : SESSION_STREAM,
+		.mode = (uint8_t)ep->mode_asked,
+		.receive_limit = ep->start_bytes,
+		.range_credit = RANGE_CREDIT,
+		.resume_timeout_ms = d->resume_timeout_ms,
+		.orphan_timeout_ms = d->orphan_timeout_ms,
+		.replaces = replaces < 0 ? PATH_ID_NONE : (uint16_t)replaces,
+		.resume = resume,
+	};
 	int err;
 
 	/* Serial numbers: after the highest comes 0. One that a path still has is refused, and the next taken. */
 	if (d->next_path_id == PATH_ID_NONE)
 		d->next_path_id = 0;
-	offer.join = join;
 	offer.path_id = d->next_path_id;
-	offer.replaces = replaces < 0 ? PATH_ID_NONE : (uint16_t)replaces;
-	offer.resume = resume;
+	memcpy(offer.id, ep->id, sizeof offer.id);
+	memcpy(offer.secret, ep->secret, sizeof offer.secret);
+	memcpy(offer.confirmed, d->confirmed, sizeof offer.confirmed);
 	err = greeting_offer(&a->greeting, &offer);
 	explicit_bzero(&offer, sizeof offer);
 	if (err < 0)

@@ -257,7 +257,7 @@ static void established(struct dialler *d, struct attempt *winner)
 	for (unsigned i = 0; i < race->begun; i++)
 		if (race->attempt[i] == winner)
 			race->attempt[i] = NULL;
-	memcpy(d->offer.confirmed, handshake_accept_nonce(&winner->greeting.handshake), NONCE_BYTES);
+	memcpy(d->confirmed, handshake_accept_nonce(&winner->greeting.handshake), NONCE_BYTES);
 	timer_stop(d->engine, &d->timer);
 	redial_begin(d, &race->pairs, engine_now(d->engine));
 	want = redial_want(d, &pair.group);
@@ -268,7 +268,7 @@ static void established(struct dialler *d, struct attempt *winner)
 		give_up(d, &failure);
 		return;
 	}
-	want->pair = pair;
+	redial_note(want, &pair);
 	want->link = winner->path_id;
 	want->rtt_ns = handshake_rtt_ns(&winner->greeting.handshake);
 	want->connects = 1;
@@ -460,25 +460,15 @@ static int make_endpoint(struct dialler *d, const struct options *options, struc
 		.spin_ns = options->spin_ns,
 		.dialler = d,
 	};
-	struct handshake_offer *offer = &d->offer;
-	int err = random_bytes(offer->id, sizeof offer->id);
+	int err = random_bytes(config.session.id, sizeof config.session.id);
 
 	if (err == 0)
-		err = random_bytes(offer->secret, sizeof offer->secret);
+		err = random_bytes(config.secret, sizeof config.secret);
 	if (err < 0)
 		return failure_system(failure, -err, "getting random bytes");
 	config.promised_bytes = memory_promise(&d->engine->memory, options->receive_buffer_bytes);
 	config.session.start_bytes = config.promised_bytes;
-	offer->carrier = CARRIER_TCP;
-	offer->kind = (uint8_t)config.session.kind;
-	offer->mode = (uint8_t)config.session.mode;
-	offer->receive_limit = config.session.start_bytes;
-	offer->range_credit = RANGE_CREDIT;
-	offer->resume_timeout_ms = time_to_ms(options->resume_timeout_ns);
-	offer->orphan_timeout_ms = time_to_ms(options->orphan_timeout_ns);
 	memcpy(config.congestion, options->congestion, sizeof config.congestion);
-	memcpy(config.session.id, offer->id, sizeof offer->id);
-	memcpy(config.secret, offer->secret, sizeof offer->secret);
 	snprintf(config.peer, sizeof config.peer, "%.63s", d->name);
 	err = endpoint_new(d->engine, &config, &d->endpoint);
 	if (err < 0)

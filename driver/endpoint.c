@@ -32,6 +32,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 		memcpy(ep->id, config->session.id, sizeof ep->id);
 		ep->is_dialler = config->session.dialler;
 	}
+	assert(session_bytes(&config->session) >= sizeof *ep->last);
 	if (ep && memory && (packets || !messages) && timers_reserve(&e->timers, 5) == 0)
 		error = endpoint_table_add(ep);
 	if (error < 0) {
@@ -118,7 +119,7 @@ enum session_state endpoint_state(struct endpoint *ep)
 	enum session_state state;
 
 	pthread_mutex_lock(&ep->lock);
-	state = ep->session ? session_state(ep->session) : ep->last.state;
+	state = ep->session ? session_state(ep->session) : ep->last->state;
 	pthread_mutex_unlock(&ep->lock);
 	return state;
 }

@@ -64,6 +64,15 @@ enum endpoint_stage {
 	ENDPOINT_OVER,          /* session closed, reset or never established: see failure, final */
 };
 
+/* What is still told of a session that is over. */
+struct session_last {
+	enum session_state state;
+	enum session_mode mode;
+	struct session_figures figures;
+	bool complete;                  /* RESET, but everything had arrived, both ways */
+	time_ns at;
+};
+
 struct endpoint {
 	struct engine *engine;
 	struct endpoint *hash_next;
@@ -121,13 +130,7 @@ struct endpoint {
 	bool consider;                  /* the dialler is to look at its paths; under the lock */
 	struct lost_link *lost_links;   /* to be told to the dialler */
 
-	struct {                        /* what is still told when it is over */
-		enum session_state state;
-		struct session_figures figures;
-		enum session_mode mode;
-		bool complete;          /* RESET, but everything had arrived, both ways */
-		time_ns at;
-	} last;
+	struct session_last *last;      /* NULL until it is over */
 };
 
 /*

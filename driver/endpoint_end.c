@@ -52,21 +52,27 @@ int endpoint_reset_error(enum reason reason)
 	}
 }
 
+/* It takes the place of the session, so that no memory is wanted for it. */
+static struct session_last *remember(struct session *s, const struct session_last *last)
+{
+	struct session_last *at = (struct session_last *)memcpy(s, last, sizeof *last);
+	struct session_last *shrunk = realloc(at, sizeof *at);
+
+	return shrunk ? shrunk : at;
+}
+
 /* Under the lock, once: the session is CLOSED or RESET and nothing of it is needed any more. */
 void endpoint_end_session(struct endpoint *ep, time_ns now)
 {
 	struct session *s = ep->session;
+	struct session_last last = { .state = session_state(s), .mode = session_mode(s), .at = now };
 
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		if (ep->links[i])
 			endpoint_take_out(ep, ep->links[i], REASON_GOING_AWAY, now);
-	ep->last.state = session_state(s);
-	ep->last.mode = session_mode(s);
-	ep->last.at = now;
-	session_figures(s, &ep->last.figures);
-	ep->last.complete = session_receive_ended(s) &&
-			    ep->last.figures.acknowledged == ep->last.figures.written;
-	if (ep->last.state == SESSION_RESET && !ep->error) {
+	session_figures(s, &last.figures);
+	last.complete = session_receive_ended(s) && last.figures.acknowledged == last.figures.written;
+	if (last.state == SESSION_RESET && !ep->error) {
 		ep->reason = session_reason(s);
 		endpoint_failed(ep, endpoint_reset_error(ep->reason), "session with %s: %s",
 				ep->peer[0] ? ep->peer : "the peer", reason_text(ep->reason));
@@ -75,7 +81,7 @@ void endpoint_end_session(struct endpoint *ep, time_ns now)
 	endpoint_reclaim(ep);
 	memory_withdraw(&ep->engine->memory, ep->promised_bytes);
 	ep->promised_bytes = 0;
-	free(s);
+	ep->last = remember(s, &last);
 	ep->session = NULL;
 	explicit_bzero(ep->secret, sizeof ep->secret);
 	drive_fini(ep);

@@ -180,6 +180,7 @@ static void endpoint_free(struct endpoint *ep)
 	pthread_cond_destroy(&ep->changed);
 	pthread_mutex_destroy(&ep->lock);
 	free(ep->words);
+	free(ep->last);
 	free(ep->face.packets);
 	free(ep);
 }

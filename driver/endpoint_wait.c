@@ -13,7 +13,7 @@ static int wait_outcome(struct endpoint *ep, const struct endpoint_wait *w)
 
 	pthread_mutex_lock(&ep->lock);
 	bool over = ep->stage == ENDPOINT_OVER;
-	bool reset = over && ep->last.state == SESSION_RESET;
+	bool reset = over && ep->last->state == SESSION_RESET;
 	switch (w->event) {
 	case ENDPOINT_ESTABLISHED:
 		if (reset)

@@ -177,7 +177,7 @@ void face_descriptor_settle(struct endpoint *ep)
 	if (f->fd < 0)
 		return;
 	/* The process exits: other holders of the descriptor read a reset when it is gone. */
-	if (f->kind == FACE_GONE && ep->stage == ENDPOINT_OVER && ep->last.state == SESSION_RESET)
+	if (f->kind == FACE_GONE && ep->stage == ENDPOINT_OVER && ep->last->state == SESSION_RESET)
 		return;
 	settle_stale(ep);
 	if (f->ending && !f->complete)

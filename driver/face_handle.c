@@ -382,7 +382,7 @@ static int send_error(const struct endpoint *ep)
 {
 	if (ep->session && session_state(ep->session) != SESSION_RESET)
 		return session_send_finished(ep->session) ? -EPIPE : 0;
-	if (!ep->session && ep->last.state == SESSION_CLOSED)
+	if (!ep->session && ep->last->state == SESSION_CLOSED)
 		return -EPIPE;
 	return broken(ep);
 }
@@ -452,7 +452,7 @@ int face_handle_shutdown(struct hawser *h)
 	if (ep->session && session_state(ep->session) != SESSION_RESET)
 		session_send_finish(ep->session, ep->drive.now);
 	else
-		error = ep->last.state == SESSION_CLOSED ? 0 : -ECONNRESET;
+		error = !ep->session && ep->last->state == SESSION_CLOSED ? 0 : -ECONNRESET;
 	endpoint_kick(ep);
 	end_call(ep, &h->sending, &ep->face.sending, cancel);
 	return error;
@@ -553,7 +553,7 @@ static ssize_t receive_nothing(struct endpoint *ep)
 		}
 		return 0;
 	}
-	if (!ep->session && (ep->last.state == SESSION_CLOSED || ep->last.complete) && between)
+	if (!ep->session && (ep->last->state == SESSION_CLOSED || ep->last->complete) && between)
 		return 0;
 	return broken(ep);
 }

@@ -46,16 +46,18 @@ static uint64_t since(time_ns at, time_ns now)
 static void fill_session(const struct endpoint *ep, struct hawser_info *info, time_ns now)
 {
 	const struct session *s = ep->session;
-	struct session_figures figures = ep->last.figures;
-	enum session_state state = s ? session_state(s) : ep->last.state;
+	struct session_figures figures;
+	enum session_state state = s ? session_state(s) : ep->last->state;
 
 	if (s)
 		session_figures(s, &figures);
+	else
+		figures = ep->last->figures;
 	*info = (struct hawser_info){
 		.state = public_state(ep, state),
 		.messages = ep->messages,
 		.dialler = ep->is_dialler,
-		.mode_sending = s ? session_mode(s) : ep->last.mode,
+		.mode_sending = s ? session_mode(s) : ep->last->mode,
 		.mode_receiving = ep->mode_asked,
 		.bytes_written = figures.written,
 		.bytes_acknowledged = figures.acknowledged,
@@ -64,7 +66,7 @@ static void fill_session(const struct endpoint *ep, struct hawser_info *info, ti
 		.peer_consumed = figures.peer_consumed,
 		.duplicate_bytes_sent = figures.duplicate_sent,
 		.duplicate_bytes_received = figures.duplicate_received,
-		.age_ns = since(ep->began, s ? now : ep->last.at),
+		.age_ns = since(ep->began, s ? now : ep->last->at),
 		.longest_gap_ns = (uint64_t)figures.longest_gap_ns,
 	};
 	memcpy(info->id, ep->id, sizeof info->id);

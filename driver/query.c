@@ -9,7 +9,7 @@
 static void tell_failure(struct endpoint *ep, struct answer *a)
 {
 	pthread_mutex_lock(&ep->lock);
-	enum session_state state = ep->session ? session_state(ep->session) : ep->last.state;
+	enum session_state state = ep->session ? session_state(ep->session) : ep->last->state;
 	a->error = ep->error;
 	snprintf(a->text, sizeof a->text, "%s", ep->words ? ep->words : "");
 	if (state == SESSION_RESET && !a->error) {

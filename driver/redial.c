@@ -62,6 +62,8 @@ struct dialler *dialler_new(struct engine *e, const char *name, const struct opt
 	memcpy(d->name, name, length);
 	d->engine = e;
 	d->refused_timeout_ns = options->refused_timeout_ns;
+	d->resume_timeout_ms = time_to_ms(options->resume_timeout_ns);
+	d->orphan_timeout_ms = time_to_ms(options->orphan_timeout_ns);
 	d->paths_max = options->paths_max;
 	d->insecure_allowed = options->insecure;
 	if (options->via_count > 0)
@@ -108,7 +110,7 @@ const struct pairs *dialler_survey(struct dialler *d, int *error)
 struct want *redial_want(struct dialler *d, const struct pair_group *group)
 {
 	for (struct want *want = d->want; want; want = want->next)
-		if (pair_group_same(&want->pair.group, group))
+		if (pair_group_same(&want->group, group))
 			return want;
 	return NULL;
 }
@@ -141,7 +143,7 @@ static struct want *free_want(struct dialler *d, const struct pairs *pairs)
 	if (d->want_count < d->paths_max)
 		return add_want(d);
 	for (struct want *want = d->want; want; want = want->next)
-		if (want->link < 0 && !want->attempt && !has_group(pairs, &want->pair.group))
+		if (want->link < 0 && !want->attempt && !has_group(pairs, &want->group))
 			return want;
 	return NULL;
 }
@@ -164,12 +166,13 @@ static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
 		*want = (struct want){
 			.next = want->next,
 			.rank = want->rank,
-			.pair = *pair,
+			.group = pair->group,
 			.link = -1,
 			.lost_at = now,
 			.next_at = now,
 			.reason = REASON_PATH_DIALLING,
 		};
+		redial_note(want, pair);
 	}
 }
 
@@ -182,25 +185,32 @@ static const struct pairs *survey_now(struct dialler *d, time_ns now, int *error
 	return pairs;
 }
 
-/* The want's next pair, and how many it has; 0: its network leads nowhere now. */
-static unsigned choose_pair(struct want *want, const struct pairs *pairs)
+void redial_note(struct want *want, const struct pair *pair)
+{
+	want->local = pair->route.local;
+	want->remote = pair->route.remote;
+}
+
+/* The want's next pair, of `choices`; NULL: its network leads nowhere now. */
+static const struct pair *choose_pair(struct want *want, const struct pairs *pairs)
 {
 	const struct pair *of_group[PAIRS_MAX];
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < pairs->count; i++)
-		if (pair_group_same(&pairs->pair[i].group, &want->pair.group))
+		if (pair_group_same(&pairs->pair[i].group, &want->group))
 			of_group[count++] = &pairs->pair[i];
-	if (count > 0)
-		want->pair = *of_group[want->turn % count];
 	want->choices = count;
-	return count;
+	if (count == 0)
+		return NULL;
+	redial_note(want, of_group[want->turn % count]);
+	return of_group[want->turn % count];
 }
 
 static struct peer_address *peer_of(struct dialler *d, const struct want *want)
 {
 	for (unsigned i = 0; i < d->peer_count; i++)
-		if (address_same(&d->peer[i].remote.address, &want->pair.route.remote))
+		if (address_same(&d->peer[i].remote.address, &want->remote))
 			return &d->peer[i];
 	return NULL;
 }
@@ -269,13 +279,14 @@ static void begin_attempt(struct dialler *d, struct want *want, time_ns outage_n
 {
 	int err;
 	const struct pairs *pairs = survey_now(d, now, &err);
+	const struct pair *pair = pairs ? choose_pair(want, pairs) : NULL;
 
 	want->started = now;
 	want->next_at = now + interval(outage_ns);
-	if (pairs && choose_pair(want, pairs) == 0)
+	if (pairs && !pair)
 		err = -ENODEV;
 	if (err == 0)
-		err = attempt_new(d, &want->pair, join_event, &want->attempt);
+		err = attempt_new(d, pair, join_event, &want->attempt);
 	if (err < 0) {
 		struct attempt_failure failure = attempt_failure_of(err);
 
@@ -480,7 +491,7 @@ static void join_event(struct greeting *g, enum greeting_event event)
 void redial_adopt(struct want *want, struct attempt *a)
 {
 	want->attempt = a;
-	want->pair = a->pair;
+	redial_note(want, &a->pair);
 	want->started = a->started;
 	want->next_at = a->started + INTERVAL_LEAST_NS;
 	a->greeting.event = join_event;
@@ -536,16 +547,13 @@ void dialler_consider(struct endpoint *ep, time_ns now)
 		redial_soon(ep->dialler);
 }
 
-static void describe(struct hawser_path_info *info, const struct pair *pair)
+static void describe(struct hawser_path_info *info, const union inet_address *remote)
 {
 	memset(info, 0, sizeof *info);
 	info->id = PATH_ID_NONE;
 	info->state = HAWSER_PATH_DOWN;
 	snprintf(info->carrier, sizeof info->carrier, "%s", carrier_tcp.name);
-	memcpy(info->interface, pair->group.interface, sizeof info->interface);
-	address_text(&pair->route.remote, info->remote, sizeof info->remote);
-	if (pair->route.local.family != AF_UNSPEC)
-		address_text_host(&pair->route.local, info->local, sizeof info->local);
+	address_text(remote, info->remote, sizeof info->remote);
 }
 
 unsigned dialler_paths(struct endpoint *ep, struct hawser_path_info *paths, unsigned max)
@@ -556,7 +564,10 @@ unsigned dialler_paths(struct endpoint *ep, struct hawser_path_info *paths, unsi
 	for (const struct want *want = d->want; want && count < max; want = want->next) {
 		if (want->link >= 0)
 			continue;
-		describe(&paths[count], &want->pair);
+		describe(&paths[count], &want->remote);
+		memcpy(paths[count].interface, want->group.interface, sizeof want->group.interface);
+		if (want->local.family != AF_UNSPEC)
+			address_text_host(&want->local, paths[count].local, sizeof paths[count].local);
 		paths[count].reason = want->reason == REASON_NONE ? REASON_PATH_DIALLING : want->reason;
 		paths[count].error = want->error;
 		paths[count].connects = want->connects;
@@ -564,9 +575,7 @@ unsigned dialler_paths(struct endpoint *ep, struct hawser_path_info *paths, unsi
 		count++;
 	}
 	for (unsigned i = 0; i < d->insecure_count && count < max; i++) {
-		const struct pair pair = { .route.remote = d->insecure[i] };
-
-		describe(&paths[count], &pair);
+		describe(&paths[count], &d->insecure[i]);
 		paths[count].reason = REASON_PATH_INSECURE;
 		count++;
 	}

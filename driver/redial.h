@@ -22,7 +22,8 @@
 struct want {
 	struct want *next;              /* in the order in which they came */
 	unsigned rank;                  /* place in that order */
-	struct pair pair;               /* the one tried or used last; its group stays the want's */
+	struct pair_group group;
+	union inet_address local, remote;       /* of the pair tried or used last */
 	int link;                       /* id of the link it has; -1: none */
 	struct attempt *attempt;
 	unsigned turn;                  /* which pair of the group is next */
@@ -48,11 +49,12 @@ struct dialler {
 	struct engine *engine;
 	struct endpoint *endpoint;
 	struct dialler *next, **link;   /* the engine's list, changes.h */
-	struct handshake_offer offer;   /* id and secret, what HELLO declares */
+	uint8_t confirmed[NONCE_BYTES]; /* of the ACCEPT that was confirmed, for JOINs */
 	time_ns deadline;               /* of the race */
 
 	/* Of the options. */
 	time_ns refused_timeout_ns;
+	uint32_t resume_timeout_ms, orphan_timeout_ms;
 	struct via *via;                /* via_count of them */
 	unsigned via_count, paths_max;
 	bool insecure_allowed;
@@ -80,6 +82,8 @@ const struct pairs *dialler_survey(struct dialler *d, int *error);
 /* The race is won by the first of these pairs' groups: wants for all of them, as far as there is memory. */
 void redial_begin(struct dialler *d, const struct pairs *pairs, time_ns now);
 struct want *redial_want(struct dialler *d, const struct pair_group *group);
+/* This pair of its group is the one tried last. */
+void redial_note(struct want *want, const struct pair *pair);
 /* An attempt of the race goes on as the want's JOIN. */
 void redial_adopt(struct want *want, struct attempt *a);
 /* Soon: looks which paths are wanted and does what is due. */
