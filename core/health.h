@@ -37,6 +37,7 @@ struct health_stamp {
 
 struct health {
 	enum health_state state;
+	unsigned stamps_count;
 	time_ns state_at;
 	time_ns dwell_ns;               /* least time in SUSPECT before readmission; doubles when flapping */
 	uint64_t sent_bytes;            /* all bytes given to the carrier */
@@ -55,7 +56,6 @@ struct health {
 	struct ack_clock clock;
 	time_ns carried_at;             /* when the carrier's acknowledged bytes were seen to grow */
 	struct health_stamp *stamps;    /* room for HEALTH_STAMPS; not needed while there are none */
-	unsigned stamps_count;
 };
 
 void health_init(struct health *h, struct health_stamp *stamps, time_ns rtt_ns, time_ns now);

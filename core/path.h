@@ -17,7 +17,7 @@
 /* DATA frames planned for one write, and short control frames waiting for it. */
 #define PATH_FRAMES_MAX 8u
 #define PATH_NOTES_MAX  4u
-#define PATH_NOTE_BYTES 24u
+#define PATH_NOTE_BYTES (FRAME_HEADER_BYTES + FRAME_RESET_BYTES)    /* the longest of them */
 
 struct path_frame {
 	uint8_t head[FRAME_DATA_HEAD_BYTES];
@@ -73,19 +73,18 @@ struct path {
 	uint16_t id;                    /* on the wire; never used twice in a session */
 	uint8_t slot;                   /* index and bit of this path in the session */
 	bool roomy;                     /* the carrier takes bytes */
-	bool closing;                   /* CLOSE is queued: nothing else follows it */
 	unsigned rank;                  /* order of preference in mode backup */
 	struct health health;
 	struct path_note notes[PATH_NOTES_MAX + 1];     /* the last place is the last frame's */
 	unsigned notes_count;
 
 	/* Acknowledging what came in here. */
-	bool ack_due;                   /* something that wants an ACK arrived since the last one left here */
-	bool ack_urgent;
-	time_ns ack_since;              /* when the first of it arrived */
+	time_ns ack_since;              /* when the first of what wants an ACK arrived */
 	uint64_t ack_bytes;             /* how much of it */
 	uint64_t received_bytes;        /* all bytes in, since the handshake */
 	time_ns received_at;
+	bool ack_due;                   /* something that wants an ACK arrived since the last one left here */
+	bool ack_urgent;
 
 	/* Probing. */
 	bool ping_due;
@@ -94,10 +93,11 @@ struct path {
 	time_ns ping_at;                /* when an idle path is probed next */
 	time_ns ping_wait_ns;           /* grows from PROBE_FIRST_NS to the interval while all is quiet */
 
-	/* The peer closed this carrier by a CLOSE frame. */
-	bool closed_by_peer;
-	uint16_t close_reason;
+	/* Its end. */
+	bool closing;                   /* CLOSE is queued: nothing else follows it */
 	bool close_sent;
+	bool closed_by_peer;            /* by a CLOSE frame */
+	uint16_t close_reason;          /* that this said */
 	uint16_t lost_reason;           /* when health is DOWN: enum reason */
 
 	/* Figures for people. */

@@ -64,7 +64,7 @@ static unsigned place_payload(struct session *s, struct path *p, struct iovec *i
 	if (receive_buffer_check(&s->receive, start, end) < 0)
 		return 0;
 	if (s->into.left > 0 && start == s->receive.consumed && !s->discard) {
-		s->into.placed = true;
+		s->into_placed = true;
 		iov->iov_base = s->into.at;
 		iov->iov_len = end - start < s->into.left ? (size_t)(end - start) : s->into.left;
 		return 1;
@@ -76,7 +76,7 @@ static unsigned place_payload(struct session *s, struct path *p, struct iovec *i
 /* Behind the rest of the frame at hand, or of the last one: where frames would go that come next in order. */
 static unsigned place_expected(struct session *s, struct path *p, size_t placed, struct iovec *iov, unsigned max)
 {
-	bool follows = p->work->in.in_payload ? s->into.placed && placed == p->work->in.end - p->work->in.at :
+	bool follows = p->work->in.in_payload ? s->into_placed && placed == p->work->in.end - p->work->in.at :
 					  p->work->in.header_have == 0 && p->work->in.end == s->receive.contiguous;
 
 	if (!follows || s->into.left <= placed || s->discard || session_readable(s) > 0)
@@ -97,7 +97,7 @@ unsigned session_place(struct session *s, struct path *p, struct iovec *iov, uns
 	s->staging = stock_take(&s->stock);
 	if (s->staging == NULL)
 		return 0;
-	s->into.placed = false;
+	s->into_placed = false;
 	s->expected = 0;
 	if (max > 1 && p->work->in.in_payload && p->work->in.frame.type == FRAME_DATA && s->state < SESSION_CLOSED)
 		used = place_payload(s, p, iov, max - 1);
@@ -163,7 +163,7 @@ int session_arrived(struct session *s, struct path *p, size_t length, time_ns no
 		p->received_at = now;
 		s->heard_at = now;
 	}
-	if (placed > 0 && s->into.placed) {
+	if (placed > 0 && s->into_placed) {
 		session_took(s, p, placed, now);
 	} else if (placed > 0) {
 		error = session_stored(s, p, p->work->in.at, p->work->in.at + placed, now);

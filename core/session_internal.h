@@ -23,17 +23,18 @@ struct session {
 	struct receive_buffer receive;
 	struct window window;           /* of receiving, as it should be */
 	struct work *work;              /* a block of the stock; NULL: asleep */
-	bool slots_in_work;
 	uint64_t woken_from;            /* what had been written and received, together, when it woke */
 	time_ns resume_timeout_ns;      /* the smaller of both ends' */
 	time_ns finished_at;            /* when the state became FINISHED */
 	time_ns pathless_at;            /* since when there is no path; TIME_NEVER: there is one */
 	time_ns heard_at;               /* last sign of life of the peer, on whatever path */
-	bool pathless_ended;            /* the last carriers were ended by the peer's host */
-	uint16_t highest_id;            /* of all paths so far */
 	uint64_t ids_seen;              /* bit n: highest_id - n was used */
+	uint16_t highest_id;            /* of all paths so far */
+	bool pathless_ended;            /* the last carriers were ended by the peer's host */
+	bool slots_in_work;
 	bool peer_done;                 /* CLOSE(done) came: the peer has everything and wants no more */
 	bool discard;                   /* the program reads no more */
+	bool into_placed;               /* the bytes placed go into the program's memory */
 	bool mode_wished;               /* the peer is to be asked for mode_wish as soon as there is a path */
 	enum session_mode mode_wish;
 	uint64_t peer_consumed;         /* of our bytes, by the peer's program */
@@ -45,7 +46,6 @@ struct session {
 	struct {                        /* the program's memory for what comes next in order */
 		uint8_t *at;
 		size_t left, taken;
-		bool placed;            /* those bytes go there instead */
 	} into;
 	unsigned expected;              /* so many frames are, in that reading, behind the one at hand; see expect.c */
 	struct {                        /* the part of staging that waits for blocks, */

@@ -80,11 +80,13 @@ struct endpoint {
 	struct endpoint *all_next, **all_link;
 	uint8_t id[SESSION_ID_BYTES];
 	uint8_t secret[SECRET_BYTES];
-	bool is_dialler, messages;
 	char peer[PEER_TEXT_BYTES];
+	char congestion[CONGESTION_NAME_BYTES];
+	bool is_dialler, messages;
+	atomic_bool kicked;
+	uint32_t mode_asked;            /* what this end asked the peer to send in */
 	struct dialler *dialler;
 	time_ns linger_ns, exit_linger_ns;
-	char congestion[CONGESTION_NAME_BYTES];
 	time_ns spin_ns;
 	time_ns moved_at;               /* the last bytes of its paths, either way */
 	time_ns began;
@@ -95,42 +97,39 @@ struct endpoint {
 	pthread_cond_t changed;
 	enum endpoint_stage stage;
 	bool established;               /* it had a link once */
-	time_ns joins_since;            /* a second of JOINs, and how many came in it */
-	unsigned joins;
-	int error;                      /* when over by a reset or a dial that failed: errno, */
-	char *words;                    /* and why, if there was memory for it */
-	enum reason reason;
+	bool waited;                    /* there are waits */
+	bool consider;                  /* the dialler is to look at its paths */
+	bool refused;                   /* memory was: a retry is due */
+	bool retrying;                  /* it runs */
+	unsigned joins;                 /* so many JOINs came in the second since joins_since */
+	time_ns joins_since;
+	enum reason reason;             /* when over by a reset or a dial that failed, */
+	int error;                      /* as errno, */
+	char *words;                    /* and in words, if there was memory for them */
 	struct session *session;        /* NULL once over */
+	struct session_last *last;      /* NULL until it is over */
 	struct link *links[PATHS_MAX];  /* NULL: free */
 	struct face face;
 	struct lent *lent;              /* buffers of the program's; NULL: none ever */
-	uint32_t mode_asked;            /* what this end asked the peer to send in */
 
 	struct drive drive;
 	struct task pump;
 	struct timer deadline;          /* the session's, or sooner: to take back blocks that lie idle */
-	unsigned blocks;                /* lent to the session */
 	uint64_t promised_bytes;        /* of memory_promise: the window, and what is promised beyond it still */
 	uint64_t window_bytes;          /* as granted to the session */
 	uint64_t start_bytes;           /* what that was at first */
-	bool refused;                   /* memory was: a retry is due */
+	unsigned blocks;                /* lent to the session */
+	/* handles: it may not be freed before they let go; under the table's lock */
+	unsigned users;
 	struct timer retry;             /* memory was refused, or a reset is still to be told */
-	bool retrying;                  /* it runs */
 	struct timer linger;            /* the program has closed it */
 	uint64_t refused_from;          /* GONE: bytes received beyond this are refused */
 	time_ns ended_at;               /* when the session was seen CLOSED or RESET; 0: not */
 	/* at exit: all is delivered, and the peer goes on; 0: not so */
 	time_ns alone_since;
 	struct request kick;            /* of the handle's calls */
-	atomic_bool kicked;
-	/* handles: it may not be freed before they let go; under the table's lock */
-	unsigned users;
 	struct endpoint_wait *waits;
-	bool waited;                    /* there are waits; under the lock */
-	bool consider;                  /* the dialler is to look at its paths; under the lock */
 	struct lost_link *lost_links;   /* to be told to the dialler */
-
-	struct session_last *last;      /* NULL until it is over */
 };
 
 /*

@@ -17,20 +17,20 @@ struct link {
 	struct endpoint *endpoint;
 	struct carrier *carrier;
 	struct carrier *twin;           /* of the carrier, for the program's threads (drive.h); NULL: none */
-	bool twin_refused;              /* there was none to be had */
-	short polled;                   /* what the thread in poll(2) waits for of the twin; 0: it does not */
 	struct watch watch;             /* on the carrier's descriptor */
+	struct chosen *chosen;          /* the session's option is auto; NULL: nothing is chosen */
+	short polled;                   /* what the thread in poll(2) waits for of the twin; 0: it does not */
+	bool twin_refused;              /* there was none to be had */
 	bool asleep;                    /* the watch is stopped while the program's threads wait themselves */
 	bool readable;                  /* an edge seen, not used up */
 	bool ending;                    /* and perhaps the peer's end, which is no edge again */
 	bool finished;                  /* our CLOSE is written, and the carrier was told so */
-	struct chosen *chosen;          /* the session's option is auto; NULL: nothing is chosen */
-	uint32_t backlog_bytes;         /* as the carrier was told last */
+	bool ended;                     /* LOST: the peer's host closed it */
+	bool replies_elsewhere;
 	enum link_outcome outcome;
 	int error;                      /* LOST: errno, 0 for a plain end */
-	bool ended;                     /* LOST: the peer's host closed it */
+	uint32_t backlog_bytes;         /* as the carrier was told last */
 	uint32_t connects;
-	bool replies_elsewhere;
 	struct {                        /* receiving rate, for people: measured between two looks */
 		time_ns at;
 		uint64_t bytes, rate;
