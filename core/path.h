@@ -76,7 +76,7 @@ struct path {
 	unsigned rank;                  /* order of preference in mode backup */
 	struct health health;
 	struct path_note notes[PATH_NOTES_MAX + 1];     /* the last place is the last frame's */
-	unsigned notes_count;
+	uint8_t notes_count;
 
 	/* Acknowledging what came in here. */
 	time_ns ack_since;              /* when the first of what wants an ACK arrived */

@@ -64,7 +64,7 @@ struct dialler *dialler_new(struct engine *e, const char *name, const struct opt
 	d->refused_timeout_ns = options->refused_timeout_ns;
 	d->resume_timeout_ms = time_to_ms(options->resume_timeout_ns);
 	d->orphan_timeout_ms = time_to_ms(options->orphan_timeout_ns);
-	d->paths_max = options->paths_max;
+	d->paths_max = (uint8_t)options->paths_max;
 	d->insecure_allowed = options->insecure;
 	if (options->via_count > 0)
 		d->via = calloc(options->via_count, sizeof d->via[0]);
@@ -200,7 +200,7 @@ static const struct pair *choose_pair(struct want *want, const struct pairs *pai
 	for (unsigned i = 0; i < pairs->count; i++)
 		if (pair_group_same(&pairs->pair[i].group, &want->group))
 			of_group[count++] = &pairs->pair[i];
-	want->choices = count;
+	want->choices = (uint8_t)count;
 	if (count == 0)
 		return NULL;
 	redial_note(want, of_group[want->turn % count]);

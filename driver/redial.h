@@ -21,13 +21,13 @@
 /* A want: one path that the session should have. Without link and attempt it waits for next_at. */
 struct want {
 	struct want *next;              /* in the order in which they came */
-	unsigned rank;                  /* place in that order */
+	uint8_t rank;                   /* place in that order */
+	uint8_t choices;                /* how many pairs its group had when one was tried last */
+	uint16_t turn;                  /* which of them is next */
 	struct pair_group group;
 	union inet_address local, remote;       /* of the pair tried or used last */
 	int link;                       /* id of the link it has; -1: none */
 	struct attempt *attempt;
-	unsigned turn;                  /* which pair of the group is next */
-	unsigned choices;               /* how many pairs the group had then */
 	unsigned strangers;             /* attempts in a row that met another host */
 	uint32_t connects;
 	time_ns lost_at;                /* since when it has had no link */
@@ -56,11 +56,11 @@ struct dialler {
 	time_ns refused_timeout_ns;
 	uint32_t resume_timeout_ms, orphan_timeout_ms;
 	struct via *via;                /* via_count of them */
-	unsigned via_count, paths_max;
+	uint8_t via_count, paths_max;
 	bool insecure_allowed;
 
+	uint8_t peer_count, insecure_count, want_count;
 	uint16_t next_path_id;
-	unsigned peer_count, insecure_count, want_count;
 	struct peer_address *peer;
 	union inet_address *insecure;   /* addresses left out for want of the option insecure */
 	struct want *want;
