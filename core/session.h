@@ -92,6 +92,8 @@ void *session_reclaim(struct session *s);
  * send_space and plan return 0, for it must be lent one first. All else goes on, next_writer too.
  */
 bool session_asleep(const struct session *s);
+/* Awake for a probe alone, and that is over: no byte of the stream has moved since, and nothing is under way. */
+bool session_may_doze(const struct session *s);
 
 /* The program's bytes. space: where the next ones go (iovecs used, 0: no room or no blocks lent). */
 uint64_t session_room(const struct session *s);

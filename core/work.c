@@ -70,6 +70,11 @@ static bool busy(const struct session *s)
 	return false;
 }
 
+bool session_may_doze(const struct session *s)
+{
+	return s->work != NULL && s->woken_from == s->receive.contiguous + s->sender.buffer.end && !busy(s);
+}
+
 bool work_end(struct session *s)
 {
 	struct work *work = s->work;

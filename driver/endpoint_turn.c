@@ -5,6 +5,7 @@
 
 #define WRITES_MAX 256u         /* in one turn */
 #define IDLE_NS    NS_PER_S     /* without bytes so long: the blocks go back */
+#define DOZE_NS    (20 * NS_PER_MS)     /* the same of one that woke for a probe alone; an ACK goes before that */
 
 /* NULL: there is none for this side. */
 static struct carrier *carrier_of(const struct link *l, bool program)
@@ -73,9 +74,10 @@ static bool holds_idle(const struct endpoint *ep)
 time_ns endpoint_deadline(const struct endpoint *ep, time_ns now)
 {
 	time_ns deadline = session_deadline(ep->session, now);
+	time_ns idle_ns = session_may_doze(ep->session) ? DOZE_NS : IDLE_NS;
 
-	if (holds_idle(ep) && deadline > now + IDLE_NS)
-		deadline = now + IDLE_NS;
+	if (holds_idle(ep) && deadline > now + idle_ns)
+		deadline = now + idle_ns;
 	/* It cannot wake for want of memory, and looks again after a while. */
 	if ((ep->refused || ep->retrying) && session_asleep(ep->session) && deadline <= now)
 		deadline = now + RETRY_NS;

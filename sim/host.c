@@ -9,6 +9,7 @@
 
 #define RETRY_NS (20 * NS_PER_MS)               /* after memory was refused */
 #define IDLE_NS  NS_PER_S                       /* without bytes so long: the blocks go back */
+#define DOZE_NS  (20 * NS_PER_MS)               /* the same of one that woke for a probe alone */
 
 time_ns host_now(const struct world *w, const struct host *host)
 {
@@ -112,6 +113,11 @@ static bool holds_idle(const struct host *host)
 	       session_readable(host->session) == 0;
 }
 
+static time_ns idle_at(const struct host *host)
+{
+	return host->active_at + (session_may_doze(host->session) ? DOZE_NS : IDLE_NS);
+}
+
 /* What the carriers signalled. */
 static void collect_events(struct world *w, struct host *host)
 {
@@ -133,7 +139,7 @@ static void tick(struct world *w, struct host *host)
 {
 	host_links_report(w, host);
 	session_tick(host->session, host_now(w, host));
-	if (holds_idle(host) && host_now(w, host) - host->active_at >= IDLE_NS) {
+	if (holds_idle(host) && host_now(w, host) >= idle_at(host)) {
 		host_reclaim(host);
 		session_rest(host->session, host_now(w, host));
 		host_settle_window(w, host);
@@ -219,9 +225,8 @@ static void pump(struct world *w, struct host *host)
 	/* It cannot wake for want of memory, and looks again after a while. */
 	if (host->deadline <= now)
 		host->deadline = now + RETRY_NS;
-	if (holds_idle(host) && host->deadline > host->active_at + IDLE_NS &&
-	    host->active_at + IDLE_NS > now)
-		host->deadline = host->active_at + IDLE_NS;
+	if (holds_idle(host) && host->deadline > idle_at(host) && idle_at(host) > now)
+		host->deadline = idle_at(host);
 }
 
 static void rest(struct world *w, struct host *host, time_ns next)
