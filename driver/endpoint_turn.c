@@ -5,7 +5,7 @@
 
 #define WRITES_MAX 256u         /* in one turn */
 #define IDLE_NS    NS_PER_S     /* without bytes so long: the blocks go back */
-#define DOZE_NS    (20 * NS_PER_MS)     /* the same of one that woke for a probe alone; an ACK goes before that */
+#define DOZE_NS    (12 * NS_PER_MS)     /* the same of one that woke for a probe alone: its ACK goes before that */
 
 /* NULL: there is none for this side. */
 static struct carrier *carrier_of(const struct link *l, bool program)

@@ -9,7 +9,7 @@
 
 #define RETRY_NS (20 * NS_PER_MS)               /* after memory was refused */
 #define IDLE_NS  NS_PER_S                       /* without bytes so long: the blocks go back */
-#define DOZE_NS  (20 * NS_PER_MS)               /* the same of one that woke for a probe alone */
+#define DOZE_NS  (12 * NS_PER_MS)               /* the same of one that woke for a probe alone */
 
 time_ns host_now(const struct world *w, const struct host *host)
 {

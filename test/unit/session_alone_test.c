@@ -375,6 +375,25 @@ static void a_sleeper_says_that_it_ends(void)
 	solo_free(solo);
 }
 
+/* Woken for a probe it may sleep when that is answered; not so soon when bytes of the stream have moved. */
+static void awake_for_a_probe(void)
+{
+	begin(MODE_STRIPE, 1);
+	CHECK(session_asleep(s) || session_may_doze(s));
+	solo->path[0].ping_due = true;
+	solo_carry_all(solo);
+	CHECK(health_outstanding(&solo->path[0].health) > 0);
+	CHECK(!session_may_doze(s));
+	solo->now += RTT;
+	CHECK_EQ(solo_ack(solo, 0, 0, NULL, 0), 0);
+	CHECK_EQ(health_outstanding(&solo->path[0].health), 0);
+	CHECK(session_may_doze(s));
+	CHECK_EQ(solo_data(solo, 0, 0, 1, false), 0);
+	session_receive_consume(s, 1, solo->now);
+	CHECK(!session_may_doze(s));
+	solo_free(solo);
+}
+
 /* What has come of a frame lies where the session works: it stays awake until the rest is here. */
 static void awake_within_a_frame(void)
 {
@@ -571,6 +590,7 @@ int main(void)
 	RUN(a_program_that_reads_no_more);
 	RUN(how_many_blocks);
 	RUN(a_sleeper_says_that_it_ends);
+	RUN(awake_for_a_probe);
 	RUN(awake_within_a_frame);
 	RUN(a_wish_waits_for_a_path);
 	RUN(what_was_written_and_copied);
