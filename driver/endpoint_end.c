@@ -13,18 +13,17 @@
 
 void endpoint_failed(struct endpoint *ep, int error, const char *format, ...)
 {
-	char words[FAILURE_TEXT_BYTES];
 	va_list arguments;
 
 	if (ep->error)
 		return;
-	va_start(arguments, format);
-	vsnprintf(words, sizeof words, format, arguments);
-	va_end(arguments);
 	ep->error = error;
-	ep->words = malloc(strlen(words) + 1);
-	if (ep->words)
-		memcpy(ep->words, words, strlen(words) + 1);
+	ep->words = malloc(FAILURE_TEXT_BYTES);
+	if (!ep->words)
+		return;
+	va_start(arguments, format);
+	vsnprintf(ep->words, FAILURE_TEXT_BYTES, format, arguments);
+	va_end(arguments);
 }
 
 void endpoint_failure(const struct endpoint *ep, struct failure *failure)

