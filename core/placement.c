@@ -178,3 +178,8 @@ int session_arrived(struct session *s, struct path *p, size_t length, time_ns no
 	session_drop_held(s, p);
 	return session_broken(s, error, now);
 }
+
+bool session_path_bulk(const struct path *p)
+{
+	return p->work != NULL && p->work->in.bulk;
+}

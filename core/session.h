@@ -190,6 +190,8 @@ unsigned session_plan(struct session *s, struct path *p, struct iovec *iov, unsi
 void session_wrote(struct session *s, struct path *p, size_t length, time_ns now);
 /* After plan: what it gave is the last for this carrier, and session_path_done will follow. */
 bool session_path_last(const struct path *p);
+/* Large DATA frames come in there. */
+bool session_path_bulk(const struct path *p);
 /* A frame has been written in part: nothing else can be said on this path before the rest of it. */
 bool session_path_halved(const struct path *p);
 /* Everything for this carrier is written, CLOSE included: finish and close it. */

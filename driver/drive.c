@@ -480,7 +480,8 @@ static struct link *lone(struct endpoint *ep)
 		if (ep->links[i])
 			only = ep->links[i];
 	}
-	if (!only->path.roomy || only->outcome != LINK_GOES_ON || !only->twin->ops->await || only->path.in.bulk)
+	if (!only->path.roomy || only->outcome != LINK_GOES_ON || !only->twin->ops->await ||
+	    session_path_bulk(&only->path))
 		return NULL;
 	if (d->impatient > 0) {
 		d->impatient--;

@@ -114,7 +114,7 @@ static struct solo *solo_in_streak(void)
 		take_readable(solo);
 	}
 	CHECK_EQ(solo->s->receive.consumed, wire.offset);
-	CHECK_EQ(solo->path[0].in.streak, EXPECT_STREAK);
+	CHECK_EQ(solo->path[0].work->in.streak, EXPECT_STREAK);
 	return solo;
 }
 
@@ -130,7 +130,7 @@ static void several_frames_in_one_reading(void)
 	CHECK_EQ(error, 0);
 	take_readable(solo);
 	/* The rest of the frame at hand, and four of them. */
-	size_t rest = solo->path[0].in.end - solo->path[0].in.at;
+	size_t rest = solo->path[0].work->in.end - solo->path[0].work->in.at;
 	CHECK(rest > 0 && rest < FULL);
 	CHECK_EQ(reading(solo, sizeof memory, SIZE_MAX, 16, &error), rest + EXPECT_MAX * FULL);
 	CHECK_EQ(error, 0);
@@ -139,10 +139,10 @@ static void several_frames_in_one_reading(void)
 	CHECK_EQ(reading(solo, 2 * FULL, SIZE_MAX, 16, &error), 2 * FULL);
 	CHECK_EQ(session_readable(solo->s), 0);
 	/* It ends anywhere: in a payload, between two frames, in a header. */
-	rest = solo->path[0].in.end - solo->path[0].in.at;
+	rest = solo->path[0].work->in.end - solo->path[0].work->in.at;
 	CHECK_EQ(reading(solo, sizeof memory, rest - 100, 16, &error), rest - 100);
 	CHECK_EQ(reading(solo, sizeof memory, 100, 16, &error), 100);
-	CHECK_EQ(solo->path[0].in.header_have, 0);
+	CHECK_EQ(solo->path[0].work->in.header_have, 0);
 	CHECK_EQ(reading(solo, sizeof memory, HEAD + FULL + HEAD / 2, 16, &error), FULL);
 	CHECK_EQ(reading(solo, sizeof memory, HEAD / 2 + 10, 16, &error), 0);
 	CHECK_EQ(session_readable(solo->s), 10);
@@ -195,8 +195,8 @@ static void expected_in_vain(unsigned what)
 	}
 	CHECK_EQ(solo->s->receive.consumed, wire.offset);
 	CHECK_EQ(solo->s->duplicate_received, what == 1 ? 3 * FULL / 4 : 0);
-	CHECK_EQ(solo->path[0].out.notes_count, what == 0);
-	CHECK(solo->path[0].in.streak < EXPECT_STREAK);
+	CHECK_EQ(solo->path[0].notes_count, what == 0);
+	CHECK(solo->path[0].work->in.streak < EXPECT_STREAK);
 	solo_free(solo);
 }
 
