@@ -240,15 +240,43 @@ static void what_the_peer_consumed(void)
 	begin(1);
 	solo_write(solo, 50000);
 	solo_carry_all(solo);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		static const uint32_t units[] = { 2 * LIMIT / WINDOW_UNIT_BYTES, 0, WINDOW_UNITS_MAX,
-						  2 * LIMIT / WINDOW_UNIT_BYTES - 1 };
+						  2 * LIMIT / WINDOW_UNIT_BYTES - 1, 1 };
+		static const uint64_t consumed[] = { 0, 0, 0, WINDOW_UNIT_BYTES, 50000 };
 
 		ack = (struct frame_ack){ .receive_limit = 2 * LIMIT, .range_credit = RANGE_CREDIT,
 					  .window_units = units[i] };
 		CHECK_EQ(acknowledge_received(solo->s, &ack, solo->now), 0);
 		session_figures(solo->s, &figures);
-		CHECK_EQ(figures.peer_consumed, i == 3 ? WINDOW_UNIT_BYTES : 0);
+		CHECK_EQ(figures.peer_consumed, consumed[i]);
+	}
+	solo_free(solo);
+}
+
+/*
+ * How far the limit lies beyond what is consumed, in whole units, the last of which may be a part; further than the
+ * field can say is not told.
+ */
+static void says_how_large_the_window_is(void)
+{
+	const uint64_t most = (uint64_t)WINDOW_UNITS_MAX * WINDOW_UNIT_BYTES;
+	const struct { uint64_t promised; uint32_t units; } windows[] = {
+		{ LIMIT, LIMIT / WINDOW_UNIT_BYTES }, { LIMIT + 1, LIMIT / WINDOW_UNIT_BYTES + 1 },
+		{ LIMIT + WINDOW_UNIT_BYTES, LIMIT / WINDOW_UNIT_BYTES + 1 }, { most - 1, WINDOW_UNITS_MAX },
+		{ most, WINDOW_UNITS_MAX }, { most + 1, 0 },
+	};
+
+	begin(1);
+	CHECK_EQ(solo_data(solo, 0, 0, 300, false), 0);
+	session_receive_consume(solo->s, 300, solo->now);
+	for (unsigned i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+		receive_buffer_promised(&solo->s->receive, 300 + windows[i].promised);
+		CHECK_EQ(session_receive_promised(solo->s), windows[i].promised);
+		solo->path[0].ack_due = solo->path[0].ack_urgent = true;
+		CHECK_EQ(acks(0), 1);
+		CHECK_EQ(ack.receive_limit, 300 + windows[i].promised);
+		CHECK_EQ(ack.window_units, windows[i].units);
 	}
 	solo_free(solo);
 }
@@ -358,6 +386,7 @@ int main(void)
 	RUN(no_deadline_that_cannot_be_kept);
 	RUN(evidence_makes_a_path_active);
 	RUN(what_the_peer_consumed);
+	RUN(says_how_large_the_window_is);
 	RUN(how_long_an_ack_may_wait);
 	RUN(much_is_acknowledged_at_once);
 	RUN(the_oldest_age);
