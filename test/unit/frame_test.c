@@ -255,6 +255,18 @@ static void too_little_room(void)
 	}
 }
 
+/* Whatever lay there before, nothing of it goes out as padding. */
+static void padding_is_zero(void)
+{
+	struct frame_ping ping = { .token = UINT64_MAX, .padding = PROBE_PADDING_MAX };
+	uint8_t out[FRAME_MAX];
+
+	memset(out, 0x5a, sizeof out);
+	CHECK_EQ(frame_ping_encode(out, sizeof out, &ping), FRAME_HEADER_BYTES + FRAME_PING_MAX);
+	for (size_t i = FRAME_HEADER_BYTES + FRAME_PING_MIN; i < FRAME_HEADER_BYTES + FRAME_PING_MAX; i++)
+		CHECK_EQ(out[i], 0);
+}
+
 /* A payload of any other length is no frame, and leaves the output as it was. */
 static void wrong_lengths(void)
 {
@@ -541,6 +553,7 @@ int main(void)
 	RUN(layouts);
 	RUN(round_trips);
 	RUN(too_little_room);
+	RUN(padding_is_zero);
 	RUN(wrong_lengths);
 	RUN(corruptions);
 	RUN(random_payloads);
