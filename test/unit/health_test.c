@@ -655,6 +655,14 @@ static void a_rate_that_was_thought_too_high(void)
 	health_sent(&h, 1000, true, 2 * NS_PER_S);
 	CHECK_EQ(health_proven(&h, 101000, 0, 2 * NS_PER_S + 20 * MS), 1);
 	CHECK_EQ(h.rate_bytes, 8000000 - (8000000 - 1000000) / 8);
+	/* Of the 10 ms in which they came, a quarter of 20 and 5, they waited for others in half: not in more. */
+	for (unsigned i = 0; i < 2; i++) {
+		anew(20 * MS);
+		h.rate_bytes = 8000000;
+		health_sent(&h, 10000, true, NS_PER_S);
+		CHECK_EQ(health_proven(&h, 10000, 0, NS_PER_S + 25 * MS + i), 1);
+		CHECK_EQ(h.rate_bytes < 8000000, i > 0);
+	}
 }
 
 /* What the carrier's window has no room for waits for a round trip, then for another while it doubles. */
@@ -697,6 +705,22 @@ static void arrival_by_the_carriers_window(void)
 	CHECK_EQ(health_arrival_ns(&h, 10001), MS / 2 - 1);
 }
 
+/* However little the carrier sends at once, or has shown, it is known. */
+static void a_window_of_one_byte(void)
+{
+	struct carrier_report report = { .known = true, .window_bytes = 1 };
+
+	anew(20 * MS);
+	health_report(&h, &report, NS_PER_S);
+	CHECK(health_predictable(&h));
+	CHECK_EQ(health_most_outstanding(&h), 1);
+	CHECK_EQ(health_arrival_ns(&h, 3), 30 * MS);
+	CHECK_EQ(health_arrival_ns(&h, 4), 50 * MS);
+	anew(20 * MS);
+	h.rate_bytes = 1;
+	CHECK(health_predictable(&h));
+}
+
 int main(void)
 {
 	RUN(round_trips);
@@ -727,6 +751,7 @@ int main(void)
 	RUN(the_rate_of_a_burst);
 	RUN(a_rate_that_was_thought_too_high);
 	RUN(arrival_by_the_carriers_window);
+	RUN(a_window_of_one_byte);
 	RUN(how_fresh_a_carriers_word_is);
 	RUN(which_clocks_are_looked_at);
 	RUN(arrival_times);
