@@ -642,6 +642,32 @@ static void data_is_a_sign_of_life(void)
 	solo_free(solo);
 }
 
+/* Windows grow by the longest round trip that was seen: the carrier's, or that of evidence where it is longer. */
+static void the_round_trip_of_what_came(void)
+{
+	static const struct {
+		bool known;
+		time_ns carrier_ns, own_ns, want_ns;
+	} trips[] = {
+		{ true, 80 * NS_PER_MS, 50 * NS_PER_MS, 80 * NS_PER_MS },
+		{ true, 60 * NS_PER_MS, 100 * NS_PER_MS, 100 * NS_PER_MS },
+		{ false, 800 * NS_PER_MS, 150 * NS_PER_MS, 150 * NS_PER_MS },
+		{ true, 90 * NS_PER_MS, 50 * NS_PER_MS, 150 * NS_PER_MS },
+	};
+	struct solo *solo = solo_fresh(LIMIT);
+
+	for (unsigned i = 0; i < sizeof trips / sizeof trips[0]; i++) {
+		struct health *h = &solo->path[0].health;
+
+		h->report.known = trips[i].known;
+		h->report.rtt_ns = trips[i].carrier_ns;
+		h->srtt_ns = trips[i].own_ns;
+		CHECK_EQ(solo_data(solo, 0, 100 * i, 100, false), 0);
+		CHECK_EQ(solo->s->window.rtt_ns, trips[i].want_ns);
+	}
+	solo_free(solo);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) {
@@ -667,6 +693,7 @@ int main(int argc, char **argv)
 	RUN(the_longest_wait_for_missing_bytes);
 	RUN(copies_are_counted);
 	RUN(data_is_a_sign_of_life);
+	RUN(the_round_trip_of_what_came);
 	RUN(hostile_frames);
 	return 0;
 }
