@@ -88,6 +88,8 @@ static void each_lie_is_refused(void)
 	} lies[] = {
 		{ 12, 4, 2 }, { 16, 4, 3 }, { 20, 4, 1 }, { 24, 8, 0 },
 		{ NARROW(0), 4, 256 }, { NARROW(1), 4, 2 }, { NARROW(2), 4, 4 }, { NARROW(3), 4, 4 },
+		/* Segments that reach beyond a stream that is not finished. */
+		{ NARROW(0), 4, IMAGE_DIALLER },
 		{ NARROW(4), 4, SESSION_FINISHED }, { NARROW(4), 4, SESSION_CLOSED }, { NARROW(4), 4, 4 },
 		{ NARROW(5), 4, 1 }, { NARROW(6), 4, 65535 }, { NARROW(7), 4, 65536 },
 		{ WIDE(1), 8, SAVE_WINDOW_MAX + 1 },
@@ -135,8 +137,9 @@ static void agreed_lies_are_refused(void)
 			uint64_t value;
 		} number[3];
 	} lies[] = {
-		/* Ahead without a hole; empty; beyond the window that consumed and limit give. */
+		/* Ahead without a hole, twice; empty; beyond the window that consumed and limit give. */
 		{ false, { { 333, 6 }, { 341, 8 } } },
+		{ false, { { 349, 10 }, { 357, 12 } } },
 		{ false, { { 341, 8 }, { 349, 10 } } },
 		{ false, { { WIDE(23), UINT64_MAX }, { 349, 200005 }, { 357, 200007 } } },
 		/* Open (state and reason), with more in order than the stream has. */
@@ -251,33 +254,103 @@ static void what_may_be_at_the_most(void)
 	CHECK(memcmp(image.bytes, "hawser\0S", 8) == 0);
 	put_number(&image, NARROW(0), 4, IMAGE_FLAGS_ALL);
 	put_number(&image, NARROW(7), 4, UINT16_MAX);
+	put_number(&image, WIDE(13), 8, SAVE_WINDOW_MAX);
 	put_number(&image, WIDE(14), 8, STREAM_OFFSET_MAX);
 	saved_seal(&image);
 	CHECK_EQ(session_saved(image.bytes, image.length, &saved), 0);
 	free(image.bytes);
 }
 
-/* An image that ends where memory does, and says that it has tables beyond. */
-static void tables_end_with_the_image(void)
+/* 2 bytes ahead, the end unknown: up to the last byte of the window, and with a block to themselves or two. */
+static void where_ranges_may_lie(void)
 {
-	struct saved whole = small_image(false), image = { .length = 272 + SHA256_BYTES };
+	static const struct {
+		uint64_t start;
+		unsigned blocks;
+		bool right;
+	} ranges[] = {
+		/* One to work in, one for what is sent, one for what is in order and the first range. */
+		{ 11, 3, true }, { BLOCK_BYTES - 2, 3, true }, { BLOCK_BYTES - 1, 4, true }, { BLOCK_BYTES, 4, true },
+		{ 200003 + 3 - 2, 4, true }, { 200003 + 3 - 1, 0, false },
+	};
+
+	for (unsigned i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+		struct saved image = small_image(false);
+		struct session_saved saved;
+		struct session *s;
+		int error;
+
+		put_number(&image, WIDE(23), 8, UINT64_MAX);
+		put_number(&image, 349, 8, ranges[i].start);
+		put_number(&image, 357, 8, ranges[i].start + 2);
+		saved_seal(&image);
+		CHECK_EQ(session_saved(image.bytes, image.length, &saved), ranges[i].right ? 0 : -EBADMSG);
+		if (ranges[i].right)
+			CHECK_EQ(saved.blocks, ranges[i].blocks);
+		s = saved_load(&image, 0, &error);
+		CHECK_EQ(s != NULL, ranges[i].right);
+		if (s != NULL) {
+			CHECK_EQ(s->receive.ahead.at[1].start, ranges[i].start);
+			saved_unload(s);
+		}
+		free(image.bytes);
+	}
+}
+
+/* Nor beyond the last offset, although the window would reach there. */
+static void no_range_beyond_the_end_of_the_offsets(void)
+{
+	for (unsigned beyond = 0; beyond < 2; beyond++) {
+		struct saved image = small_image(false);
+		struct session_saved saved;
+
+		put_number(&image, WIDE(15), 8, STREAM_OFFSET_MAX);
+		put_number(&image, WIDE(21), 8, STREAM_OFFSET_MAX - 20);
+		put_number(&image, WIDE(22), 8, STREAM_OFFSET_MAX - 17);
+		put_number(&image, WIDE(23), 8, UINT64_MAX);
+		put_number(&image, 333, 8, STREAM_OFFSET_MAX - 10);
+		put_number(&image, 341, 8, STREAM_OFFSET_MAX - 8);
+		put_number(&image, 349, 8, STREAM_OFFSET_MAX - 2 + beyond);
+		put_number(&image, 357, 8, STREAM_OFFSET_MAX + beyond);
+		saved_seal(&image);
+		CHECK_EQ(session_saved(image.bytes, image.length, &saved), beyond ? -EBADMSG : 0);
+		free(image.bytes);
+	}
+}
+
+/* An image that ends where memory does, is as long as it says, and has, it says, so many segments. */
+static void ends_with_memory(size_t length, unsigned segments)
+{
+	struct saved whole = small_image(false), image = { .length = length };
 	long page = sysconf(_SC_PAGESIZE);
 	uint8_t *pages = mmap(NULL, 2 * (size_t)page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct session_saved saved;
 
 	CHECK(pages != MAP_FAILED && mprotect(pages + page, (size_t)page, PROT_NONE) == 0);
-	image.bytes = pages + page - image.length;
-	memcpy(image.bytes, whole.bytes, 272);
-	put_number(&image, 12, 4, 50);
-	put_number(&image, 24, 8, image.length);
+	put_number(&whole, 12, 4, segments);
+	put_number(&whole, 16, 4, 0);
+	put_number(&whole, 20, 4, 0);
+	put_number(&whole, 24, 8, length);
 	/* As far as there is memory the segments are right. */
 	for (unsigned i = 0; i < SHA256_BYTES / 9; i++) {
-		put_number(&image, 272 + 9 * i, 8, 6 + i);
-		image.bytes[272 + 9 * i + 8] = (uint8_t)(1 + i % 2);
+		put_number(&whole, 272 + 9 * i, 8, 6 + i);
+		whole.bytes[272 + 9 * i + 8] = (uint8_t)(1 + i % 2);
 	}
-	CHECK_EQ(session_saved(image.bytes, image.length, &saved), -EBADMSG);
+	image.bytes = pages + page - length;
+	memcpy(image.bytes, whole.bytes, length);
+	CHECK_EQ(session_saved(image.bytes, length, &saved), -EBADMSG);
 	munmap(pages, 2 * (size_t)page);
 	free(whole.bytes);
+}
+
+static void nothing_is_read_beyond_the_image(void)
+{
+	for (size_t length = 0; length < 272 + SHA256_BYTES; length++)
+		ends_with_memory(length, 0);
+	/* Segments that begin where the sum should, and end just beyond it, or far. */
+	ends_with_memory(272 + SHA256_BYTES, 4);
+	ends_with_memory(272 + SHA256_BYTES, 7);
+	ends_with_memory(272 + SHA256_BYTES, 50);
 }
 
 /* A loaded session is used a little, whatever it says of itself. */
@@ -377,7 +450,9 @@ int main(void)
 	RUN(tables_have_limits);
 	RUN(at_the_end_of_the_offsets);
 	RUN(what_may_be_at_the_most);
-	RUN(tables_end_with_the_image);
+	RUN(where_ranges_may_lie);
+	RUN(no_range_beyond_the_end_of_the_offsets);
+	RUN(nothing_is_read_beyond_the_image);
 	RUN(lies_are_harmless);
 	return 0;
 }
