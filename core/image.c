@@ -156,7 +156,8 @@ static bool valid_offsets(const struct image_fixed *f)
 	    f->start_bytes > SAVE_WINDOW_MAX || f->peer_consumed > STREAM_OFFSET_MAX ||
 	    f->peer_credit > UINT16_MAX)
 		return false;
-	if (f->fin_offset > STREAM_OFFSET_MAX && f->fin_offset != FIN_UNKNOWN)
+	/* Its phantom has an offset, too. */
+	if (f->fin_offset >= STREAM_OFFSET_MAX && f->fin_offset != FIN_UNKNOWN)
 		return false;
 	if (f->consumed > f->contiguous || f->contiguous > f->fin_offset || f->contiguous > STREAM_OFFSET_MAX)
 		return false;

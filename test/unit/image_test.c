@@ -246,6 +246,44 @@ static void at_the_end_of_the_offsets(void)
 	}
 }
 
+/* The end of the peer's stream has an offset, which an ACK names with one more: it is below the last offset. */
+static void the_last_end_of_the_peers_stream(void)
+{
+	for (unsigned beyond = 0; beyond < 2; beyond++) {
+		struct saved image = with_tables(0, 0, 0);
+		uint64_t fin = STREAM_OFFSET_MAX - 1 + beyond;
+		struct solo solo = { .now = 5 * NS_PER_S, .next_id = 77 };
+		struct solo_frame frame;
+		struct frame_ack ack;
+		int error;
+
+		image.length = 272 + SHA256_BYTES;
+		put_number(&image, 24, 8, image.length);
+		put_number(&image, WIDE(15), 8, STREAM_OFFSET_MAX);
+		put_number(&image, WIDE(18), 8, 1000);
+		put_number(&image, WIDE(20), 8, 1000);
+		put_number(&image, WIDE(21), 8, fin);
+		put_number(&image, WIDE(22), 8, fin);
+		put_number(&image, WIDE(23), 8, fin);
+		saved_seal(&image);
+		solo.s = saved_load(&image, 0, &error);
+		free(image.bytes);
+		CHECK_EQ(error, beyond ? -EBADMSG : 0);
+		if (solo.s == NULL)
+			continue;
+		solo_path(&solo, 0, NS_PER_MS, false);
+		solo_carry_all(&solo);
+		solo.now += NS_PER_S;
+		solo_carry_all(&solo);
+		CHECK(solo_take_type(&solo, 0, FRAME_ACK, &frame));
+		CHECK_EQ(frame_ack_decode(frame.payload, frame.header.length, &ack), 0);
+		CHECK_EQ(ack.cumulative, STREAM_OFFSET_MAX);
+		session_remove_path(solo.s, &solo.path[0], solo.now);
+		free(solo.out[0].bytes);
+		saved_unload(solo.s);
+	}
+}
+
 static void what_may_be_at_the_most(void)
 {
 	struct saved image = with_tables(0, 0, 0);
@@ -449,6 +487,7 @@ int main(void)
 	RUN(agreed_lies_are_refused);
 	RUN(tables_have_limits);
 	RUN(at_the_end_of_the_offsets);
+	RUN(the_last_end_of_the_peers_stream);
 	RUN(what_may_be_at_the_most);
 	RUN(where_ranges_may_lie);
 	RUN(no_range_beyond_the_end_of_the_offsets);
