@@ -276,6 +276,7 @@ static void pump(struct task *t)
 	ep->consider = false;
 	closed = ep->face.kind == FACE_SOCKET && ep->face.closed && ep->face.input_ended;
 	pthread_mutex_unlock(&ep->lock);
+	engine_trim_later(ep->engine);
 
 	/* Who is woken wants the lock first of all. Nobody is missed: who waits let go of it before it was taken here. */
 	if (wakes)

@@ -203,6 +203,8 @@ void endpoint_failed(struct endpoint *ep, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Under ep->lock, or over: that again. */
 void endpoint_failure(const struct endpoint *ep, struct failure *failure);
+/* How it ended: what was said then, or what its reason says if there was no memory for that; "" before. */
+const char *endpoint_words(const struct endpoint *ep);
 
 /* The errno that a session's reason reads as. */
 int endpoint_reset_error(enum reason reason);

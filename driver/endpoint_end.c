@@ -26,9 +26,16 @@ void endpoint_failed(struct endpoint *ep, int error, const char *format, ...)
 	va_end(arguments);
 }
 
+const char *endpoint_words(const struct endpoint *ep)
+{
+	if (ep->words || ep->reason == REASON_NONE)
+		return ep->words ? ep->words : "";
+	return reason_text(ep->reason);
+}
+
 void endpoint_failure(const struct endpoint *ep, struct failure *failure)
 {
-	failure_set(failure, ep->error, "%s", ep->words ? ep->words : "");
+	failure_set(failure, ep->error, "%s", endpoint_words(ep));
 }
 
 /* One table: how a session's reason reads as an errno. */

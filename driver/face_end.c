@@ -85,11 +85,11 @@ static void prime(struct endpoint *ep)
 
 	if (f->priming || timer_started(&f->again))
 		return;
-	f->prime_wait_ns = wait_ns * 4 < NS_PER_S ? wait_ns * 4 : NS_PER_S;
 	look_in(ep, wait_ns);
 	priming = calloc(1, sizeof *priming);
 	if (!priming)
 		return;
+	f->prime_wait_ns = wait_ns * 4 < NS_PER_S ? wait_ns * 4 : NS_PER_S;
 	priming->endpoint = ep;
 	f->priming = primer_submit(ep->engine, &priming->job, f->fd, primed);
 	if (!f->priming)

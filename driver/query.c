@@ -11,7 +11,7 @@ static void tell_failure(struct endpoint *ep, struct answer *a)
 	pthread_mutex_lock(&ep->lock);
 	enum session_state state = ep->session ? session_state(ep->session) : ep->last->state;
 	a->error = ep->error;
-	snprintf(a->text, sizeof a->text, "%s", ep->words ? ep->words : "");
+	snprintf(a->text, sizeof a->text, "%s", endpoint_words(ep));
 	if (state == SESSION_RESET && !a->error) {
 		enum reason reason = ep->session ? session_reason(ep->session) : ep->reason;
 

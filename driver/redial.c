@@ -151,6 +151,7 @@ static struct want *free_want(struct dialler *d, const struct pairs *pairs)
 /* Takes in networks that are new. */
 static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
 {
+	d->incomplete = false;
 	for (unsigned i = 0; i < pairs->count; i++) {
 		const struct pair *pair = &pairs->pair[i];
 		struct want *want;
@@ -161,8 +162,10 @@ static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
 		if (pair->group.host == PAIR_GROUP_ROUTING && d->want_count > 0)
 			continue;
 		want = free_want(d, pairs);
-		if (!want)
+		if (!want) {
+			d->incomplete = d->want_count < d->paths_max;
 			return;
+		}
 		*want = (struct want){
 			.next = want->next,
 			.rank = want->rank,
@@ -383,6 +386,7 @@ static void look(struct dialler *d, time_ns now)
 	struct link_view views[PATHS_MAX];
 	unsigned count, alive = 0;
 	time_ns next;
+	int error;
 
 	if (d->race || d->want_count == 0)
 		return;
@@ -394,6 +398,8 @@ static void look(struct dialler *d, time_ns now)
 	count = endpoint_links(d->endpoint, views);
 	for (unsigned i = 0; i < count; i++)
 		alive += views[i].silent_since == 0;
+	if (d->incomplete && (!survey_now(d, now, &error) || d->incomplete))
+		next = sooner(next, now + INTERVAL_LEAST_NS);
 	for (struct want *want = d->want; want; want = want->next) {
 		const struct link_view *view = find_view(views, count, want->link);
 

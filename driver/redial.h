@@ -58,6 +58,7 @@ struct dialler {
 	struct via *via;                /* via_count of them */
 	uint8_t via_count, paths_max;
 	bool insecure_allowed;
+	bool incomplete;                /* there was no memory for a want: it is tried again */
 
 	uint8_t peer_count, insecure_count, want_count;
 	uint16_t next_path_id;

@@ -77,7 +77,7 @@ static void put_session_words(FILE *out, const struct endpoint *ep, const struct
 	fputc(',', out);
 	put_string(out, "mode_receiving", modes[i->mode_receiving % 4]);
 	fprintf(out, ",\"error\":%" PRId32 ",\"reason_code\":%" PRIu32 ",", i->error, i->reason);
-	put_string(out, "reason", i->state == HAWSER_RESET && ep->words ? ep->words : "");
+	put_string(out, "reason", i->state == HAWSER_RESET ? endpoint_words(ep) : "");
 }
 
 static void put_session(FILE *out, struct endpoint *ep)
