@@ -14,6 +14,12 @@ void ack_clock_init(struct ack_clock *c, time_ns rtt_ns)
 	c->spacing_ns = rtt_ns;
 }
 
+void ack_clock_hasten(struct ack_clock *c, time_ns rtt_ns)
+{
+	if (rtt_ns < c->spacing_ns)
+		c->spacing_ns = rtt_ns;
+}
+
 static time_ns silent_since(const struct ack_clock *c)
 {
 	return c->heard_at > c->began_at ? c->heard_at : c->began_at;

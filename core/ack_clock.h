@@ -29,6 +29,8 @@ struct ack_clock {
 
 /* rtt_ns: what is taken for the usual spacing until it is known better. */
 void ack_clock_init(struct ack_clock *c, time_ns rtt_ns);
+/* That was too long, as far as is known now. */
+void ack_clock_hasten(struct ack_clock *c, time_ns rtt_ns);
 /* sent_at: when the carrier was last given bytes. */
 void ack_clock_report(struct ack_clock *c, const struct carrier_report *report, time_ns sent_at,
 		      time_ns now);

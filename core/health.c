@@ -33,24 +33,27 @@ static time_ns serialization_ns(const struct health *h, uint64_t bytes)
 	return (time_ns)(bytes * (uint64_t)NS_PER_S / h->rate_bytes);
 }
 
+static void first_rtt(struct health *h, time_ns rtt_ns)
+{
+	if (rtt_ns < NS_PER_US)
+		rtt_ns = NS_PER_US;
+	h->srtt_ns = h->rtt_min_ns = rtt_ns;
+	h->rttvar_ns = h->late_ns = rtt_ns / 2;
+}
+
 void health_init(struct health *h, struct health_stamp *stamps, time_ns rtt_ns, time_ns now)
 {
 	memset(h, 0, sizeof *h);
 	h->stamps = stamps;
-	if (rtt_ns < NS_PER_US)
-		rtt_ns = NS_PER_US;
 	h->state = HEALTH_FRESH;
 	h->state_at = now;
 	h->proving_bytes = 1;
 	h->dwell_ns = DWELL_FIRST_NS;
-	h->srtt_ns = rtt_ns;
-	h->rttvar_ns = rtt_ns / 2;
-	h->rtt_min_ns = rtt_ns;
 	h->rtt_at = h->rtt_min_at = now;
 	h->proven_at = h->busy_at = now;
-	h->late_ns = rtt_ns / 2;
 	h->report.ack_age_ns = -1;
-	ack_clock_init(&h->clock, rtt_ns);
+	first_rtt(h, rtt_ns);
+	ack_clock_init(&h->clock, h->srtt_ns);
 }
 
 void health_move(struct health *h, enum health_state state, time_ns now)
@@ -134,11 +137,11 @@ static void sample_lateness(struct health *h, const struct health_stamp *stamp, 
  * Of what began from rest the first round trip, but for a part of it, is no time in which bytes came: else no
  * short transfer would show what a path can do. All of it cannot be left out: the least round trip may be one
  * whose ACK came back by a faster path, or a slower one. Bytes that waited for others in at least half of the
- * time came as fast as the network let them.
+ * time came as fast as the network let them, if they are more than go out at once.
  */
-static void sample_rate(struct health *h, const struct health_stamp *stamp, time_ns now)
+static void sample_rate(struct health *h, const struct health_stamp *stamp, time_ns age_ns, time_ns now)
 {
-	time_ns interval_ns = now - stamp->proven_at, waited_ns = now - stamp->at - h->rtt_min_ns;
+	time_ns interval_ns = now - stamp->proven_at, waited_ns = now - age_ns - stamp->at - h->rtt_min_ns;
 	bool from_rest = stamp->proven_at > stamp->at;
 	uint64_t bytes = h->proven_bytes - stamp->proven_bytes, rate;
 
@@ -148,7 +151,7 @@ static void sample_rate(struct health *h, const struct health_stamp *stamp, time
 	rate = bytes * (uint64_t)NS_PER_S / (uint64_t)interval_ns;
 	if (rate > h->rate_bytes)
 		h->rate_bytes += h->rate_bytes == 0 ? rate : (rate - h->rate_bytes) / 2;
-	else if (h->full_bytes > stamp->proven_bytes || 2 * waited_ns > interval_ns)
+	else if (h->full_bytes > stamp->proven_bytes || (bytes > FREE_FLIGHT_BYTES && 2 * waited_ns > interval_ns))
 		h->rate_bytes -= (h->rate_bytes - rate) / 8;
 }
 
@@ -170,7 +173,7 @@ int health_proven(struct health *h, uint64_t received_bytes, time_ns age_ns, tim
 		memmove(h->stamps, h->stamps + passed, h->stamps_count * sizeof h->stamps[0]);
 		age_ns = larger(age_ns, 0);
 		sample_lateness(h, &newest, now - age_ns);
-		sample_rate(h, &newest, now);
+		sample_rate(h, &newest, age_ns, now);
 		sample_rtt(h, now - newest.at - age_ns, now);
 	}
 	h->proven_at = now;
@@ -181,6 +184,11 @@ void health_report(struct health *h, const struct carrier_report *report, time_n
 {
 	if (report->known && report->acked_bytes > h->report.acked_bytes)
 		h->carried_at = now;
+	/* Before the first sample: the handshake's round trip may be a standstill of one's own. */
+	if (report->known && report->rtt_ns > 0 && report->rtt_ns < h->srtt_ns && h->proven_bytes == 0) {
+		first_rtt(h, report->rtt_ns);
+		ack_clock_hasten(&h->clock, h->srtt_ns);
+	}
 	ack_clock_report(&h->clock, report, h->sent_at, now);
 	h->report = *report;
 	h->report_at = now;
@@ -314,9 +322,9 @@ time_ns health_completion_ns(const struct health *h)
 	return serialization_ns(h, health_outstanding(h)) + h->rtt_min_ns + 4 * h->late_ns;
 }
 
-uint64_t health_most_outstanding(const struct health *h)
+uint64_t health_most_outstanding(const struct health *h, bool alone)
 {
-	uint64_t window_bytes = known_window_bytes(h);
+	uint64_t window_bytes = alone ? 0 : known_window_bytes(h);
 
 	if (h->state == HEALTH_ACTIVE)
 		return UINT64_MAX;

@@ -90,8 +90,8 @@ time_ns health_look_at(const struct health *h, time_ns floor_ns);
 time_ns health_stops_at(const struct health *h, time_ns floor_ns);
 /* When what is outstanding should be proven at the latest: bytes ahead / rate + least RTT + 4 deviations. */
 time_ns health_completion_ns(const struct health *h);
-/* How many bytes it may have outstanding in its state. */
-uint64_t health_most_outstanding(const struct health *h);
+/* How many bytes it may have outstanding in its state; alone: no other path could take them. */
+uint64_t health_most_outstanding(const struct health *h, bool alone);
 bool health_usable(const struct health *h);   /* may be trusted with bytes: FRESH or ACTIVE */
 
 #endif

@@ -73,7 +73,7 @@ static uint64_t control_left(const struct path *p)
 static uint64_t most_outstanding(const struct sender *s, uint32_t trust, const struct path *p)
 {
 	if (p->health.state != HEALTH_SUSPECT)
-		return health_most_outstanding(&p->health);
+		return health_most_outstanding(&p->health, trust == bit(p));
 	if (s->mode == MODE_DUPLICATE)
 		return UINT64_MAX;
 	if ((trust & bit(p)) != 0)

@@ -57,8 +57,8 @@ void path_queue_mode(struct path *p, enum session_mode mode)
 
 	if (p->closing)
 		return;
-	/* The newest wish takes the place of one that still waits, unless that is being written. */
-	for (unsigned i = written; i < p->notes_count; i++) {
+	/* The newest wish takes the place of the last one that still waits, unless that is being written. */
+	for (unsigned i = p->notes_count; i-- > written;) {
 		if (p->notes[i].bytes[0] == FRAME_MODE) {
 			memcpy(p->notes[i].bytes, note, length);
 			return;

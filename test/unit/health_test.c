@@ -276,21 +276,22 @@ static void how_much_may_be_outstanding(void)
 	struct carrier_report report = { .known = true, .window_bytes = 14480 };
 
 	anew(20 * MS);
-	CHECK_EQ(health_most_outstanding(&h), 65536);
+	CHECK_EQ(health_most_outstanding(&h, false), 65536);
 	CHECK(health_usable(&h));
 	/* What the carrier would not send at once is not given to a path that has yet to prove itself. */
 	health_report(&h, &report, NS_PER_S);
-	CHECK_EQ(health_most_outstanding(&h), 14480);
+	CHECK_EQ(health_most_outstanding(&h, false), 14480);
+	CHECK_EQ(health_most_outstanding(&h, true), 65536);
 	report.window_bytes = 65537;
 	health_report(&h, &report, NS_PER_S);
-	CHECK_EQ(health_most_outstanding(&h), 65536);
+	CHECK_EQ(health_most_outstanding(&h, false), 65536);
 	health_move(&h, HEALTH_ACTIVE, NS_PER_S);
-	CHECK_EQ(health_most_outstanding(&h), UINT64_MAX);
+	CHECK_EQ(health_most_outstanding(&h, false), UINT64_MAX);
 	health_move(&h, HEALTH_SUSPECT, NS_PER_S);
-	CHECK_EQ(health_most_outstanding(&h), 0);
+	CHECK_EQ(health_most_outstanding(&h, false), 0);
 	CHECK(!health_usable(&h));
 	health_move(&h, HEALTH_DOWN, NS_PER_S);
-	CHECK_EQ(health_most_outstanding(&h), 0);
+	CHECK_EQ(health_most_outstanding(&h, false), 0);
 	CHECK(!health_usable(&h));
 }
 
@@ -493,6 +494,7 @@ static void the_carriers_round_trip(void)
 	struct carrier_report report = { .known = true, .ack_age_ns = -1, .rtt_ns = 30 * MS };
 
 	anew(100 * MS);
+	steady(NS_PER_S - 100 * MS, 1, 1000, 100 * MS);
 	health_sent(&h, 1000, true, NS_PER_S);
 	health_report(&h, &report, NS_PER_S);
 	CHECK_EQ(health_owed_at(&h), NS_PER_S + 30 * MS);
@@ -619,7 +621,7 @@ static void arrival_times(void)
 	CHECK_EQ(health_arrival_ns(&h, 15600), 30 * MS);
 	h.late_ns = MS;
 	CHECK_EQ(health_completion_ns(&h), 4400 * NS_PER_US + 20 * MS + 4 * MS);
-	CHECK_EQ(health_most_outstanding(&h), 65536);
+	CHECK_EQ(health_most_outstanding(&h, false), 65536);
 }
 
 /* A burst from rest, and its first ACK at once for all of it: what it took beyond its round trip. */
@@ -659,8 +661,8 @@ static void a_rate_that_was_thought_too_high(void)
 	for (unsigned i = 0; i < 2; i++) {
 		anew(20 * MS);
 		h.rate_bytes = 8000000;
-		health_sent(&h, 10000, true, NS_PER_S);
-		CHECK_EQ(health_proven(&h, 10000, 0, NS_PER_S + 25 * MS + i), 1);
+		health_sent(&h, 20000, true, NS_PER_S);
+		CHECK_EQ(health_proven(&h, 20000, 0, NS_PER_S + 25 * MS + i), 1);
 		CHECK_EQ(h.rate_bytes < 8000000, i > 0);
 	}
 }
@@ -697,11 +699,11 @@ static void arrival_by_the_carriers_window(void)
 	report.rtt_min_ns = 0;
 	health_report(&h, &report, NS_PER_S);
 	CHECK(health_predictable(&h));
-	CHECK_EQ(health_most_outstanding(&h), 10000);
+	CHECK_EQ(health_most_outstanding(&h, false), 10000);
 	CHECK_EQ(health_arrival_ns(&h, 10001), MS + MS / 2);
 	h.rtt_min_ns = MS - 2;
 	CHECK(!health_predictable(&h));
-	CHECK_EQ(health_most_outstanding(&h), 65536);
+	CHECK_EQ(health_most_outstanding(&h, false), 65536);
 	CHECK_EQ(health_arrival_ns(&h, 10001), MS / 2 - 1);
 }
 
@@ -713,12 +715,61 @@ static void a_window_of_one_byte(void)
 	anew(20 * MS);
 	health_report(&h, &report, NS_PER_S);
 	CHECK(health_predictable(&h));
-	CHECK_EQ(health_most_outstanding(&h), 1);
+	CHECK_EQ(health_most_outstanding(&h, false), 1);
 	CHECK_EQ(health_arrival_ns(&h, 3), 30 * MS);
 	CHECK_EQ(health_arrival_ns(&h, 4), 50 * MS);
 	anew(20 * MS);
 	h.rate_bytes = 1;
 	CHECK(health_predictable(&h));
+}
+
+/* Messages that are small wait for nothing but the peer's ACK. */
+static void small_messages_tell_no_rate(void)
+{
+	time_ns now = NS_PER_S;
+
+	anew(20 * MS);
+	h.rate_bytes = 66000000;
+	now = steady(now, 60, 200, 45 * MS);
+	now = steady(now, 60, 14600, 45 * MS);
+	CHECK_EQ(h.rate_bytes, 66000000);
+	/* Nor larger ones by the time for which the peer held its ACK back. */
+	for (unsigned i = 0; i < 60; i++) {
+		health_sent(&h, 20000, true, now);
+		now += 45 * MS;
+		CHECK_EQ(health_proven(&h, h.sent_bytes, 25 * MS, now), 1);
+	}
+	CHECK_EQ(h.rate_bytes, 66000000);
+	steady(now, 1, 20000, 45 * MS);
+	CHECK(h.rate_bytes < 66000000);
+}
+
+/* A standstill between offer and answer looks like a round trip; the carrier knows better, until we do. */
+static void a_handshake_that_took_long(void)
+{
+	struct carrier_report report = { .known = true, .ack_age_ns = 0, .rtt_ns = 20 * MS };
+
+	anew(18 * NS_PER_S);
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(h.srtt_ns, 20 * MS);
+	CHECK_EQ(h.rttvar_ns, 10 * MS);
+	CHECK_EQ(h.rtt_min_ns, 20 * MS);
+	CHECK_EQ(h.late_ns, 10 * MS);
+	CHECK_EQ(h.clock.spacing_ns, 20 * MS);
+	report.rtt_ns = 30 * MS;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(h.srtt_ns, 20 * MS);
+	report.rtt_ns = 0;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(h.srtt_ns, 20 * MS);
+	steady(NS_PER_S, 1, 1000, 20 * MS);
+	report.rtt_ns = 10 * MS;
+	health_report(&h, &report, 2 * NS_PER_S);
+	CHECK_EQ(h.srtt_ns, 20 * MS);
+	anew(18 * NS_PER_S);
+	report.known = false;
+	health_report(&h, &report, NS_PER_S);
+	CHECK_EQ(h.srtt_ns, 18 * NS_PER_S);
 }
 
 int main(void)
@@ -749,6 +800,8 @@ int main(void)
 	RUN(suspect_at_once);
 	RUN(a_pause_is_no_slowness);
 	RUN(the_rate_of_a_burst);
+	RUN(small_messages_tell_no_rate);
+	RUN(a_handshake_that_took_long);
 	RUN(a_rate_that_was_thought_too_high);
 	RUN(arrival_by_the_carriers_window);
 	RUN(a_window_of_one_byte);

@@ -652,6 +652,31 @@ static void a_wish_behind_one_under_way(void)
 	}
 }
 
+/* Nothing of a plan went: both wishes in it and behind it wait, and the last of them gives way to a newer one. */
+static void a_wish_behind_one_that_did_not_go(void)
+{
+	static const enum session_mode told[] = { MODE_DUPLICATE, MODE_CONVERGE };
+	struct solo_frame frame;
+	struct frame_mode mode;
+
+	begin(MODE_STRIPE, 1);
+	solo_carry_all(solo);
+	while (solo_take(solo, 0, &frame))
+		;
+	path_queue_mode(&solo->path[0], MODE_DUPLICATE);
+	(void)solo_plan(solo, 0, 0);
+	path_queue_mode(&solo->path[0], MODE_BACKUP);
+	session_wrote(solo->s, &solo->path[0], 0, solo->now);
+	path_queue_mode(&solo->path[0], MODE_CONVERGE);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(solo_take_type(solo, 0, FRAME_MODE, &frame));
+		CHECK_EQ(frame_mode_decode(frame.payload, frame.header.length, &mode), 0);
+		CHECK_EQ(mode.mode, told[i]);
+	}
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(ids_are_used_once);
@@ -684,5 +709,6 @@ int main(void)
 	RUN(what_the_peer_closed);
 	RUN(the_last_frame_is_not_taken_for_one_under_way);
 	RUN(a_wish_behind_one_under_way);
+	RUN(a_wish_behind_one_that_did_not_go);
 	return 0;
 }
