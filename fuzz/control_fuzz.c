@@ -220,6 +220,9 @@ static void finish(struct control *control)
 	engine_unpost(&engine, &endpoint->pump);
 	pthread_cond_destroy(&endpoint->changed);
 	pthread_mutex_destroy(&endpoint->lock);
+	free(endpoint->words);
+	free(endpoint->last);
+	free(endpoint->face.packets);
 	free(endpoint);
 	free(engine.endpoints);
 	free(engine.slots);
