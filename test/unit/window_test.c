@@ -52,6 +52,30 @@ static void twice_what_a_round_trip_consumes(void)
 	}
 }
 
+/* Twice what was consumed in the round and what that is more than in the one before, whatever has arrived beyond. */
+static void round_by_round(void)
+{
+	struct window w;
+
+	window_init(&w, START, 64 * MIB, 0);
+	for (unsigned life = 0; life < 2; life++) {
+		uint64_t from = 3 * life * MIB;
+		time_ns now = life * NS_PER_S;
+
+		window_arrived(&w, RTT);
+		CHECK(window_consumed(&w, from + MIB / 2, from + 8 * MIB, now + RTT));
+		CHECK_EQ(w.wish_bytes, 2 * MIB);
+		window_arrived(&w, RTT);
+		CHECK(window_consumed(&w, from + 3 * MIB / 2, from + 16 * MIB, now + 2 * RTT));
+		CHECK_EQ(w.wish_bytes, 3 * MIB);
+		/* The same wish is none that grew. */
+		window_arrived(&w, RTT);
+		CHECK(!window_consumed(&w, from + 3 * MIB / 2 + 5 * MIB / 4, from + 24 * MIB, now + 3 * RTT));
+		CHECK_EQ(w.wish_bytes, 3 * MIB);
+		window_rest(&w, 3 * MIB, 3 * MIB, NS_PER_S);
+	}
+}
+
 /* A peer that starts slowly and doubles each round trip is never held up. */
 static void ahead_of_a_slow_start(void)
 {
@@ -139,6 +163,8 @@ static void what_paths_want(void)
 	CHECK(one >= 75000000 && one < 75000000 + BLOCK_BYTES);
 	CHECK_EQ(window_for_paths(0, RTT, false), 0);
 	CHECK_EQ(window_for_paths(0, RTT, true), 0);
+	/* 2 x 1 MB, and what comes in 2 x 5 ms: whole blocks. */
+	CHECK_EQ(window_for_paths(100000000, 10 * NS_PER_MS, true), 46 * BLOCK_BYTES);
 	/* In the cache of one processor, as fast as memory: 64 Gb/s at 50 us. */
 	CHECK(window_for_paths(UINT64_C(8000000000), 50 * NS_PER_US, false) <= MIB);
 	/* Several of a gigabit a second and no distance: as much as is sent until a copy is made. */
@@ -375,6 +401,7 @@ static void short_transfers(void)
 int main(void)
 {
 	RUN(twice_what_a_round_trip_consumes);
+	RUN(round_by_round);
 	RUN(ahead_of_a_slow_start);
 	RUN(the_largest_round_trip_counts);
 	RUN(rare_visits_ask_for_little);
