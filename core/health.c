@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define FRESH_BYTES 65536u
-#define FREE_FLIGHT_BYTES     14600u              /* goes out at once on any carrier (RFC 6928) */
 #define DELAYED_ACK_MAX_NS    (500 * NS_PER_MS)   /* RFC 1122, 4.2.3.2 */
 #define RTT_MIN_LIFE_NS       (10 * NS_PER_S)
 #define FIRST_PART            4                   /* of a round trip counts for what begins from rest */
@@ -23,7 +22,7 @@ static time_ns larger(time_ns a, time_ns b)
 static time_ns serialization_ns(const struct health *h, uint64_t bytes)
 {
 	/* A rate that the carrier never limited is that of the program, and says too little. */
-	uint64_t free_bytes = h->full_bytes > 0 ? 0 : FREE_FLIGHT_BYTES;
+	uint64_t free_bytes = h->full_bytes > 0 ? 0 : HEALTH_FREE_FLIGHT;
 
 	if (bytes <= free_bytes || h->rate_bytes == 0)
 		return 0;
@@ -151,7 +150,7 @@ static void sample_rate(struct health *h, const struct health_stamp *stamp, time
 	rate = bytes * (uint64_t)NS_PER_S / (uint64_t)interval_ns;
 	if (rate > h->rate_bytes)
 		h->rate_bytes += h->rate_bytes == 0 ? rate : (rate - h->rate_bytes) / 2;
-	else if (h->full_bytes > stamp->proven_bytes || (bytes > FREE_FLIGHT_BYTES && 2 * waited_ns > interval_ns))
+	else if (h->full_bytes > stamp->proven_bytes || (bytes > HEALTH_FREE_FLIGHT && 2 * waited_ns > interval_ns))
 		h->rate_bytes -= (h->rate_bytes - rate) / 8;
 }
 

@@ -21,6 +21,8 @@
 #include "core/limits.h"
 
 #define HEALTH_STAMPS 32u
+/* Goes out at once on any carrier, in bytes (RFC 6928). */
+#define HEALTH_FREE_FLIGHT 14600u
 /* A carrier is not asked oftener how much it may send at once: where round trips are shorter that says nothing. */
 #define HEALTH_REPORT_AGE_NS NS_PER_MS
 

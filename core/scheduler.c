@@ -10,7 +10,6 @@
 #define BACKLOG_BYTES_MAX  (512u * 1024)
 #define LAST_RESORT_BYTES  65536u       /* outstanding on a suspect path when there is no better one */
 #define SUSPECT_COPY_BYTES 16384u       /* outstanding, of copies that it may carry when there is */
-#define REPORT_WAITING     14600u       /* less goes out at once on any carrier (RFC 6928) */
 #define DUE_LEAST_NS       (5 * NS_PER_MS)
 
 static uint32_t bit(const struct path *p)
@@ -84,8 +83,7 @@ static uint64_t most_outstanding(const struct sender *s, uint32_t trust, const s
 /* How much it may take now. */
 static uint64_t allowance(const struct sender *s, uint32_t trust, const struct path *p)
 {
-	uint64_t control_bytes = control_left(p);
-	uint64_t outstanding = health_outstanding(&p->health) + control_bytes + planned_bytes(p);
+	uint64_t outstanding = health_outstanding(&p->health) + control_left(p) + planned_bytes(p);
 	uint64_t most = most_outstanding(s, trust, p);
 
 	return outstanding < most ? most - outstanding : 0;
@@ -426,7 +424,7 @@ bool scheduler_report_due(const struct sender *s, time_ns age_ns)
 	unsigned usable = 0;
 
 	if ((s->mode != MODE_STRIPE && s->mode != MODE_CONVERGE) || age_ns < HEALTH_REPORT_AGE_NS ||
-	    sender_reach(s) - s->flight.base < REPORT_WAITING)
+	    sender_reach(s) - s->flight.base < HEALTH_FREE_FLIGHT)
 		return false;
 	for (unsigned i = 0; i < PATHS_MAX; i++) {
 		const struct path *p = s->paths[i];

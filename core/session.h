@@ -78,7 +78,10 @@ uint64_t session_receive_limit(const struct session *s);
 uint64_t session_receive_wish(const struct session *s);
 void session_receive_grant(struct session *s, uint64_t bytes, time_ns now);
 uint64_t session_receive_promised(const struct session *s);
-/* True when the carriers should report, for the sake of that window: who only receives asks nothing else of them. */
+/*
+ * True when the carriers should report: for the sake of that window, since who only receives asks nothing else of
+ * them; or because what waits could go by several paths, and it is not known well enough by which it comes sooner.
+ */
 bool session_report_due(const struct session *s, time_ns now);
 /* When nothing was to do for a while: gives back what the windows grew to. */
 void session_rest(struct session *s, time_ns now);

@@ -303,7 +303,6 @@ static void deadline_expired(struct timer *t, time_ns now)
 	if (ep->session)
 		endpoint_tick(ep, false, clock_now());
 	pthread_mutex_unlock(&ep->lock);
-	engine_trim_later(ep->engine);
 	tell_dialler(ep, true);
 	endpoint_post(ep);
 }

@@ -98,6 +98,17 @@ static void wire_begin(void)
 	wire.offset = 0;
 }
 
+static void read_the_rest(struct solo *solo)
+{
+	int error;
+
+	while (wire.at < wire.end) {
+		reading(solo, sizeof memory, SIZE_MAX, 16, &error);
+		CHECK_EQ(error, 0);
+		take_readable(solo);
+	}
+}
+
 /* A session that has seen EXPECT_STREAK frames in a row, and is between two of them. */
 static struct solo *solo_in_streak(void)
 {
@@ -147,11 +158,7 @@ static void several_frames_in_one_reading(void)
 	CHECK_EQ(reading(solo, sizeof memory, HEAD / 2 + 10, 16, &error), 0);
 	CHECK_EQ(session_readable(solo->s), 10);
 	take_readable(solo);
-	while (wire.at < wire.end) {
-		reading(solo, sizeof memory, SIZE_MAX, 16, &error);
-		CHECK_EQ(error, 0);
-		take_readable(solo);
-	}
+	read_the_rest(solo);
 	CHECK_EQ(solo->s->receive.consumed, wire.offset);
 	CHECK_EQ(solo->s->duplicate_received, 0);
 	solo_free(solo);
@@ -179,19 +186,11 @@ static void expected_in_vain(unsigned what)
 	CHECK_EQ(error, 0);
 	CHECK(solo->s->staging == NULL);
 	take_readable(solo);
-	while (wire.at < wire.end) {
-		reading(solo, sizeof memory, SIZE_MAX, 16, &error);
-		CHECK_EQ(error, 0);
-		take_readable(solo);
-	}
+	read_the_rest(solo);
 	if (left_out > 0) {
 		CHECK_EQ(solo->s->receive.consumed, at + FULL);
 		put_data(at + FULL, FULL, false);
-		while (wire.at < wire.end) {
-			reading(solo, sizeof memory, SIZE_MAX, 16, &error);
-			CHECK_EQ(error, 0);
-			take_readable(solo);
-		}
+		read_the_rest(solo);
 	}
 	CHECK_EQ(solo->s->receive.consumed, wire.offset);
 	CHECK_EQ(solo->s->duplicate_received, what == 1 ? 3 * FULL / 4 : 0);
@@ -239,11 +238,7 @@ static void what_came_instead_waits_for_blocks(void)
 	CHECK_EQ(error, 0);
 	CHECK(solo->s->staging == NULL);
 	take_readable(solo);
-	while (wire.at < wire.end) {
-		reading(solo, sizeof memory, SIZE_MAX, 16, &error);
-		CHECK_EQ(error, 0);
-		take_readable(solo);
-	}
+	read_the_rest(solo);
 	CHECK_EQ(solo->s->receive.consumed, wire.offset + 1);
 	solo_free(solo);
 
