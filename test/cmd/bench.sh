@@ -21,11 +21,13 @@ fail()
 serve()
 {
 	[ -z "$server" ] || kill "$server"
+	# The port of the one before must not be taken for this one's.
+	rm -f "$work/server"
 	"$hawser" bench -l "$@" 127.0.0.1:0 > /dev/null 2> "$work/server" &
 	server=$!
 	port=''
 	for _ in $(seq 200); do
-		port=$(sed -n 's/.*port \([0-9]*\).*/\1/p' "$work/server")
+		port=$(sed -n 's/.*port \([0-9]*\).*/\1/p' "$work/server" 2> /dev/null)
 		[ -n "$port" ] && return
 		sleep 0.05
 	done

@@ -41,8 +41,11 @@ grep -q ' active  .*127.0.0.1' "$work/table" || fail "no active path: $(cat "$wo
 grep -q 'carries nothing: .*refused' "$work/table" || fail "no reason: $(cat "$work/table")"
 grep -q "^ listens on 127.0.0.1:$port$" "$work/table" || fail "no listener: $(cat "$work/table")"
 [ "$(grep -c '^ session' "$work/table")" = 2 ] || fail "not both ends: $(cat "$work/table")"
-"$hawser" status --json $server $client > "$work/json" || fail "exit status with --json"
-python3 - "$work/json" <<'PYTHON' || fail "JSON: $(cat "$work/json")"
+# The dead address is tried again now and then: it is not refused at every moment.
+told_in_json()
+{
+	"$hawser" status --json $server $client > "$work/json" || fail "exit status with --json"
+	python3 - "$work/json" 2> "$work/said" <<'PYTHON'
 import json, sys
 processes = json.load(open(sys.argv[1]))
 sessions = [s for p in processes for s in p["sessions"]]
@@ -55,6 +58,13 @@ for s in sessions:
     assert any(p["state"] == "active" and p["congestion"] for p in s["paths"])
 assert any(p["state"] == "down" and "refused" in p["reason"] for s in sessions for p in s["paths"])
 PYTHON
+}
+tries=0
+until told_in_json; do
+	tries=$((tries + 1))
+	[ $tries -lt 100 ] || fail "JSON: $(cat "$work/said" "$work/json")"
+	sleep 0.05
+done
 kill $server $client
 wait 2> /dev/null
 "$hawser" status $server $client > "$work/table" 2> "$work/said"
