@@ -53,8 +53,7 @@ struct face {
 	bool closed;                    /* both: it closed its end */
 	bool input_ended;               /* all it wrote is in the session, and the FIN */
 	bool output_ended;              /* it has been told the end */
-	bool mute;                      /* reset: its writing has been ended, */
-	time_ns muted_at;               /* then */
+	time_ns muted_until;            /* reset: its writing has been ended, and its writers leave; 0: not */
 	/* reset: the engine's end is closed as soon as that reads as one */
 	bool ending;
 	bool complete;                  /* ending, and nothing is lost by it: a clean end to read */

@@ -11,7 +11,8 @@
 #include "driver/unread.h"
 
 #define RELEASE_WAIT_NS (5 * NS_PER_MS)         /* nothing new for so long: is the writer stuck? */
-#define MUTE_WAIT_NS    (50 * NS_PER_MS)        /* for a sleeping writer to see that it may write no more */
+#define MUTE_WAIT_NS    (50 * NS_PER_MS)        /* for a writer at work to see that it may write no more */
+#define ASLEEP_WAIT_NS  NS_PER_S                /* for one that sleeps: till it is run, on a busy machine */
 #define READ_WAIT_NS    (50 * NS_PER_MS)        /* between two looks whether all packets were read */
 
 static bool all_arrived(struct endpoint *ep)
@@ -23,6 +24,18 @@ static bool all_arrived(struct endpoint *ep)
 	       !(ep->face.packets && ep->face.packets->in.length > 0);
 }
 
+/* Nothing it writes goes anywhere: EPIPE, as after a reset of TCP. */
+static void mute(struct face *f)
+{
+	bool asleep;
+
+	if (f->muted_until != 0 || f->closed)
+		return;
+	asleep = (f->bulk_at != 0 || unread_new_bytes(f) != 0) && other_end_pressed(f->fd);
+	f->muted_until = clock_now() + (asleep ? ASLEEP_WAIT_NS : MUTE_WAIT_NS);
+	shutdown(f->fd, SHUT_RD);
+}
+
 void face_descriptor_reset(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
@@ -30,12 +43,9 @@ void face_descriptor_reset(struct endpoint *ep)
 	if (f->fd < 0 || f->kind != FACE_SOCKET)
 		/* a handle's calls tell it; its notifier is closed when all is over */
 		return;
-	/* Nothing it writes goes anywhere: EPIPE, as after a reset of TCP. But one byte it has to write. */
-	if (!f->mute && unread_bytes(f) > 0) {
-		shutdown(f->fd, SHUT_RD);
-		f->mute = true;
-		f->muted_at = clock_now();
-	}
+	/* One byte it has to write. */
+	if (unread_bytes(f) > 0)
+		mute(f);
 	f->input_ended = true;
 	/* All that the peer sent was read to its end, and all of ours arrived: a reset takes nothing away. */
 	f->complete = f->output_ended && all_arrived(ep);
@@ -109,18 +119,19 @@ static bool packets_unread(struct endpoint *ep)
 }
 
 /*
- * The error of the close is there once, and a writer that sleeps would take it from a reader, who then
- * reads a clean end: it is given the time to wake up and find EPIPE.
+ * The error of the close is there once, and a writer that sleeps in the midst of a write would take it from
+ * a reader, and tell nobody: it returns what it has written. The reader would then read a clean end. So
+ * a writer is given the time to wake up and find EPIPE.
  */
 static bool writers_leave(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 	time_ns now = clock_now();
 
-	if (f->muted_at == 0 || f->closed || now - f->muted_at >= MUTE_WAIT_NS)
+	if (f->closed || now >= f->muted_until)
 		return false;
 	if (!timer_started(&f->again))
-		look_in(ep, f->muted_at + MUTE_WAIT_NS - now);
+		look_in(ep, f->muted_until - now);
 	return true;
 }
 
@@ -128,13 +139,17 @@ static void settle_reset(struct endpoint *ep)
 {
 	struct face *f = &ep->face;
 
-	if (f->priming || packets_unread(ep) || writers_leave(ep))
+	if (f->priming || packets_unread(ep))
 		return;
 	if (unread_bytes(f) <= 0 && !f->closed) {
 		prime(ep);
 		return;
 	}
-	face_descriptor_close(ep);
+	/* More than what was primed: it has been writing meanwhile. */
+	if (unread_bytes(f) > 1)
+		mute(f);
+	if (!writers_leave(ep))
+		face_descriptor_close(ep);
 }
 
 /* A clean end: what is stale is taken off first, so that nothing unread turns it into a reset. */
