@@ -25,7 +25,11 @@ static void pattern(unsigned host, uint64_t offset, uint8_t *out, size_t length)
 		uint64_t word = word_at(host, offset >> 3);
 		size_t skip = offset & 7, count = 8 - skip < length ? 8 - skip : length;
 
-		memcpy(out, (uint8_t *)&word + skip, count);
+		/* Of a known length, which is most of them, it is no call. */
+		if (count == 8)
+			memcpy(out, &word, 8);
+		else
+			memcpy(out, (uint8_t *)&word + skip, count);
 		out += count;
 		offset += count;
 		length -= count;

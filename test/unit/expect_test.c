@@ -18,14 +18,19 @@ static struct wire {
 	uint64_t offset;                /* of the stream: what comes next in order */
 } wire;
 
+/* The stream's bytes, and what the program's memory holds before: made once, for they are looked at all the time. */
+static uint8_t stream[WIRE_BYTES + 4 * FULL];
+static uint8_t memory[6 * FULL], untouched[sizeof memory];
+
 static void put_data(uint64_t offset, uint32_t length, bool fin)
 {
 	struct frame_data data = { .offset = offset, .length = length, .fin = fin };
 
 	CHECK(wire.end + HEAD + length <= sizeof wire.bytes);
 	wire.end += frame_data_encode(wire.bytes + wire.end, HEAD, &data);
-	for (uint32_t i = 0; i < length; i++)
-		wire.bytes[wire.end++] = solo_byte(offset + i);
+	CHECK(offset + length <= sizeof stream);
+	memcpy(wire.bytes + wire.end, stream + offset, length);
+	wire.end += length;
 }
 
 static void put_next(uint32_t length)
@@ -43,8 +48,8 @@ static void put_ping(void)
 
 static void check_bytes(const uint8_t *bytes, uint64_t offset, size_t length)
 {
-	for (size_t i = 0; i < length; i++)
-		CHECK(bytes[i] == solo_byte(offset + i));
+	CHECK(offset + length <= sizeof stream);
+	CHECK_MEM(bytes, stream + offset, length);
 }
 
 /* Everything that is readable is taken, and is right. */
@@ -58,8 +63,6 @@ static void take_readable(struct solo *solo)
 	}
 }
 
-static uint8_t memory[6 * FULL];
-
 /*
  * One reading of at most `most` bytes into at most `max` iovecs, with so much of the program's memory, of which no
  * byte behind its end may change: how many went straight there. *error: what session_arrived said.
@@ -71,7 +74,7 @@ static size_t reading(struct solo *solo, size_t room, size_t most, unsigned max,
 	size_t moved = 0, taken;
 
 	solo_lend(solo);
-	memset(memory + room, 0xee, sizeof memory - room);
+	memcpy(memory + room, untouched, sizeof memory - room);
 	session_receive_into(solo->s, room > 0 ? memory : NULL, room);
 	unsigned used = session_place(solo->s, &solo->path[0], iov, max);
 	CHECK(used > 0 && used <= max);
@@ -87,8 +90,7 @@ static size_t reading(struct solo *solo, size_t room, size_t most, unsigned max,
 	*error = session_arrived(solo->s, &solo->path[0], moved, solo->now);
 	taken = session_receive_taken(solo->s);
 	check_bytes(memory, from, taken);
-	for (size_t i = room; i < sizeof memory; i++)
-		CHECK(memory[i] == 0xee);
+	CHECK_MEM(memory + room, untouched, sizeof memory - room);
 	return taken;
 }
 
@@ -362,6 +364,9 @@ static void anything_in_any_pieces(void)
 
 int main(void)
 {
+	for (size_t i = 0; i < sizeof stream; i++)
+		stream[i] = solo_byte(i);
+	memset(untouched, 0xee, sizeof untouched);
 	RUN(several_frames_in_one_reading);
 	RUN(something_else_came);
 	RUN(what_came_instead_waits_for_blocks);
