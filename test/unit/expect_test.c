@@ -166,6 +166,63 @@ static void several_frames_in_one_reading(void)
 	solo_free(solo);
 }
 
+/* The streak that a frame leaves, of which nothing goes to the memory of the program. */
+static unsigned streak_after(struct solo *solo, uint64_t offset, uint32_t length, bool fin)
+{
+	int error;
+
+	put_data(offset, length, fin);
+	while (wire.at < wire.end) {
+		reading(solo, 0, SIZE_MAX, 4, &error);
+		CHECK_EQ(error, 0);
+	}
+	return solo->path[0].work->in.streak;
+}
+
+/* It is of the largest frames, each next to what came before it on this path. */
+static void what_makes_a_streak(void)
+{
+	struct solo *solo = solo_in_streak();
+	uint64_t at = wire.offset;
+
+	CHECK_EQ(streak_after(solo, at, FULL, false), EXPECT_STREAK);
+	CHECK_EQ(streak_after(solo, at + FULL, FULL - 1, false), 0);
+	CHECK_EQ(streak_after(solo, at + 2 * FULL - 1, FULL, false), 1);
+	CHECK_EQ(streak_after(solo, at + 3 * FULL - 1, FULL, false), 2);
+	/* Again, too far on, and the end. */
+	CHECK_EQ(streak_after(solo, at + 3 * FULL - 1, FULL, false), 0);
+	CHECK_EQ(streak_after(solo, at + 4 * FULL - 1, FULL, false), 1);
+	CHECK_EQ(streak_after(solo, at + 5 * FULL, FULL, false), 0);
+	CHECK_EQ(streak_after(solo, at + 6 * FULL, FULL, true), 0);
+	take_readable(solo);
+	CHECK_EQ(solo->s->receive.consumed, at + 5 * FULL - 1);
+	solo_free(solo);
+}
+
+/* As much is expected as there is memory and iovecs for: two for each frame, one for what comes behind. */
+static void as_much_as_there_is_place_for(void)
+{
+	struct solo *solo = solo_in_streak();
+	struct iovec iov[16];
+	int error;
+
+	for (unsigned max = 1; max <= 2 * EXPECT_MAX + 3; max++) {
+		unsigned frames = (max - 1) / 2 < EXPECT_MAX ? (max - 1) / 2 : EXPECT_MAX;
+
+		solo_lend(solo);
+		session_receive_into(solo->s, memory, sizeof memory);
+		CHECK_EQ(session_place(solo->s, &solo->path[0], iov, max), 2 * frames + 1);
+		CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	}
+	put_next(FULL);
+	CHECK_EQ(reading(solo, 1, SIZE_MAX, 16, &error), 1);
+	CHECK_EQ(error, 0);
+	CHECK_EQ(session_readable(solo->s), 0);
+	CHECK_EQ(reading(solo, FULL, SIZE_MAX, 16, &error), FULL - 1);
+	CHECK_EQ(error, 0);
+	solo_free(solo);
+}
+
 /* Something else came: every byte of the reading is taken apart as it came. */
 static void expected_in_vain(unsigned what)
 {
@@ -205,6 +262,30 @@ static void something_else_came(void)
 {
 	for (unsigned what = 0; what < 4; what++)
 		expected_in_vain(what);
+}
+
+/* Such a reading ends anywhere: in what came instead, at its end, or next to that. */
+static void something_else_came_in_part(void)
+{
+	static const size_t ends[] = {
+		0, 1, HEAD - 1, HEAD, HEAD + 1, FULL - 1, FULL, FULL + 1, HEAD + FULL - 1, HEAD + FULL,
+		HEAD + FULL + 1, 2 * HEAD + FULL, 2 * HEAD + FULL + 1, 2 * (HEAD + FULL) - 1, 2 * (HEAD + FULL),
+	};
+
+	for (unsigned i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		struct solo *solo = solo_in_streak();
+		int error;
+
+		put_next(FULL - 1);
+		put_next(FULL);
+		put_next(FULL);
+		CHECK_EQ(reading(solo, sizeof memory, HEAD + ends[i], 16, &error), 0);
+		CHECK_EQ(error, 0);
+		take_readable(solo);
+		read_the_rest(solo);
+		CHECK_EQ(solo->s->receive.consumed, wire.offset);
+		solo_free(solo);
+	}
 }
 
 /* What came instead wants more blocks than there are, and waits in those that it was put in. */
@@ -368,7 +449,10 @@ int main(void)
 		stream[i] = solo_byte(i);
 	memset(untouched, 0xee, sizeof untouched);
 	RUN(several_frames_in_one_reading);
+	RUN(what_makes_a_streak);
+	RUN(as_much_as_there_is_place_for);
 	RUN(something_else_came);
+	RUN(something_else_came_in_part);
 	RUN(what_came_instead_waits_for_blocks);
 	RUN(nothing_is_expected);
 	RUN(the_end_comes_first);
