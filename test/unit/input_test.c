@@ -86,6 +86,19 @@ static void unknown_frames(void)
 	refused(solo_fresh(LIMIT), bytes, FRAME_HEADER_BYTES);
 }
 
+/* A frame without payload is over with its header: nothing of it is left that would keep the session awake. */
+static void an_empty_frame_is_over_at_once(void)
+{
+	uint8_t bytes[FRAME_HEADER_BYTES];
+	struct solo *solo = solo_fresh(LIMIT);
+
+	CHECK_EQ(solo_feed(solo, 0, bytes, header(bytes, 200, FRAME_FLAG_OPTIONAL, 0)), 0);
+	CHECK_EQ(solo->path[0].work->in.header_have, 0);
+	CHECK(!solo->path[0].work->in.in_payload);
+	CHECK(session_may_doze(solo->s));
+	solo_free(solo);
+}
+
 static void handshake_frames_have_no_place_here(void)
 {
 	uint8_t bytes[FRAME_HEADER_BYTES + CONTROL_PAYLOAD_MAX];
@@ -676,6 +689,7 @@ int main(int argc, char **argv)
 	}
 	RUN(frames_in_every_cut);
 	RUN(unknown_frames);
+	RUN(an_empty_frame_is_over_at_once);
 	RUN(handshake_frames_have_no_place_here);
 	RUN(data_out_of_bounds);
 	RUN(too_many_ranges);

@@ -348,7 +348,7 @@ static void fills_what_large_windows_fill(void)
 		{ 2, 6250000, 40 * NS_PER_MS, 1, 5 * NS_PER_S },
 		{ 2, 12500000, 10 * NS_PER_MS, 4, 5 * NS_PER_S / 2 },
 		{ 3, 12500000, 5 * NS_PER_MS, 1, NS_PER_S },
-		{ 2, 40000000, 100 * NS_PER_US, 1, NS_PER_S },
+		{ 2, 40000000, 100 * NS_PER_US, 1, NS_PER_S / 2 },
 	};
 
 	for (unsigned i = 0; i < sizeof all / sizeof all[0]; i++)
