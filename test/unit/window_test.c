@@ -311,7 +311,10 @@ static bool granted(struct world *w)
 	return world_all_read(w);
 }
 
-/* Several links of a kind; the last may be as much slower and longer. For some hundred round trips, or a little more. */
+/*
+ * Several links of a kind; the last may be as much slower and longer. Long enough for many round trips, and no longer,
+ * for that counts what is lost in the beginning for more.
+ */
 struct links {
 	unsigned count;
 	uint64_t rate_bytes;
