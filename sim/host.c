@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/session_internal.h"
 #include "sim/world.h"
 
 #define RETRY_NS (20 * NS_PER_MS)               /* after memory was refused */
 #define IDLE_NS  NS_PER_S                       /* without bytes so long: the blocks go back */
 #define DOZE_NS  (12 * NS_PER_MS)               /* the same of one that woke for a probe alone */
+#define TURNS_MAX 32u                           /* of the timer, at one moment */
 
 time_ns host_now(const struct world *w, const struct host *host)
 {
@@ -197,6 +199,41 @@ static void check_alarm_is_set(struct world *w, const struct host *host)
 	}
 }
 
+/* Of what came, so many bytes have been dealt with: no more wait for blocks, in the carriers or in the session. */
+static uint64_t dealt_with_bytes(const struct host *host)
+{
+	const struct session *s = host->session;
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < PATHS_MAX; i++)
+		bytes += host->links[i].used ? host->links[i].taken_bytes : 0;
+	if (s->held.path == NULL)
+		return bytes;
+	for (unsigned i = 1; i < s->held.more_count; i++)
+		bytes -= BLOCK_BYTES;
+	return bytes - s->held.length - (s->held.more_count > 0 ? s->held.last_bytes : 0);
+}
+
+/*
+ * The timer's turn, after which nothing may be due. But bytes that had waited for blocks, and are read only now,
+ * may be the answer that a path's next probe waited for, which is due at once: then it has another turn.
+ */
+static void pump_due(struct world *w, struct host *host)
+{
+	time_ns now = host_now(w, host);
+	bool again = true;
+
+	for (unsigned turn = 0; again && host->deadline <= now && turn < TURNS_MAX; turn++) {
+		uint64_t before = dealt_with_bytes(host);
+		bool refused = host->refused;
+
+		tick(w, host);
+		pump_once(w, host);
+		host->deadline = session_deadline(host->session, now);
+		again = refused && dealt_with_bytes(host) != before;
+	}
+}
+
 static void pump(struct world *w, struct host *host)
 {
 	time_ns now = host_now(w, host);
@@ -210,11 +247,7 @@ static void pump(struct world *w, struct host *host)
 		tick(w, host);
 	pump_once(w, host);
 	host->deadline = session_deadline(host->session, now);
-	if (host->deadline <= now) {
-		tick(w, host);
-		pump_once(w, host);
-		host->deadline = session_deadline(host->session, now);
-	}
+	pump_due(w, host);
 	starved = host->refused && session_asleep(host->session);
 	host->touched |= starved;
 	world_must(w, starved || host->deadline > now, "wake-up: host %u keeps a deadline %lld ns in the past",
