@@ -8,6 +8,7 @@
 
 #define WRITES_MAX 20000u               /* of one pump: more would be a loop */
 #define SPARE_MAX  128u
+#define OWN_BYTES  20000u
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -198,24 +199,60 @@ static void believe(struct attack *w)
 		j->peer_limit = w->s->sender.peer_limit;
 }
 
+/* So much of the program's memory, up to the end of it: a sanitizer sees what goes beyond. */
+static uint8_t *own_at(size_t bytes)
+{
+	static uint8_t own[WAITS_MAX];
+
+	return own + WAITS_MAX - bytes;
+}
+
 /*
- * The first `taken` bytes went to the program, which waited for them with memory of its own, before the rest
- * was looked at: what they make room for may be in the same reading.
+ * The first `taken` bytes of the stream went to the program, which waited for them with memory of its own, before
+ * the rest was looked at: what they make room for may be in the same reading. They are those of DATA frames in a
+ * row, each the next of the stream. How many bytes of the carrier these are.
  */
-static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, size_t length, size_t taken, int error)
+static size_t judge_taken(struct attack *w, unsigned i, const uint8_t *bytes, size_t length, const uint8_t *own,
+			  size_t taken)
+{
+	struct judged_path *p = &w->judge.path[i];
+	size_t used = 0;
+
+	while (taken > 0) {
+		uint64_t left = p->in.inside ? p->in.end - p->in.at : FRAME_DATA_HEAD_BYTES - p->in.head_have;
+		size_t step = p->in.inside && left > taken ? taken : (size_t)left;
+		bool payload = p->in.inside;
+
+		HOLDS(!payload || (p->in.header.type == FRAME_DATA && p->in.at == w->judge.consumed));
+		HOLDS(step <= length - used);
+		HOLDS(judge_heard(&w->judge, p, bytes + used, step) == VERDICT_FINE);
+		used += step;
+		if (!payload)
+			continue;
+		judge_read(&w->judge, own, step);
+		own += step;
+		taken -= step;
+	}
+	return used;
+}
+
+static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, size_t length, const uint8_t *own,
+			  size_t taken, int error)
 {
 	enum verdict verdict;
+	size_t used;
 
 	if (error == -ENOMEM) {
+		if (w->path[i]->garbage)
+			judge_strange(&w->judge, w->judge.consumed, UINT64_MAX);
 		believe(w);
-		judge_consumed(&w->judge, taken);
+		judge_read(&w->judge, own, taken);
 		w->judge.path[i].in_bytes += length;
 		attack_lose(w, i, REASON_PATH_LOST, false);
 		return;
 	}
-	HOLDS(judge_heard(&w->judge, &w->judge.path[i], bytes, taken) == VERDICT_FINE);
-	judge_consumed(&w->judge, taken);
-	verdict = judge_heard(&w->judge, &w->judge.path[i], bytes + taken, length - taken);
+	used = judge_taken(w, i, bytes, length, own, taken);
+	verdict = judge_heard(&w->judge, &w->judge.path[i], bytes + used, length - used);
 	HOLDS(error == (verdict == VERDICT_VIOLATION ? -EPROTO : 0));
 	if (error == -EPROTO) {
 		w->violated = true;
@@ -229,7 +266,28 @@ static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, si
 /* At times the program waits with memory of its own, as the offset has it: no input means another thing for that. */
 static size_t own_bytes(const struct attack *w)
 {
-	return w->judge.consumed / 7 % 3 == 0 ? 1 + (size_t)(w->judge.consumed % sizeof w->own) : 0;
+	if (w->waits_bytes > 0)
+		return w->waits_bytes;
+	return w->judge.consumed / 7 % 3 == 0 ? 1 + (size_t)(w->judge.consumed % OWN_BYTES) : 0;
+}
+
+void attack_read(struct attack *w, uint64_t length)
+{
+	while (length > 0 && session_readable(w->s) > 0) {
+		struct iovec iov[4];
+		unsigned used = session_receive_peek(w->s, iov, 4);
+		uint64_t moved = 0;
+
+		HOLDS(used > 0);
+		for (unsigned k = 0; k < used && moved < length; k++) {
+			size_t count = iov[k].iov_len < length - moved ? iov[k].iov_len : length - moved;
+
+			judge_read(&w->judge, iov[k].iov_base, count);
+			moved += count;
+		}
+		session_receive_consume(w->s, moved, w->now);
+		length -= moved;
+	}
 }
 
 /* Reads up to `most` bytes of what the peer sent on this path. */
@@ -240,21 +298,26 @@ void attack_feed(struct attack *w, unsigned i, size_t most)
 
 	while (c->up && c->queue_at < c->queued && most > 0) {
 		const uint8_t *from = c->queue + c->queue_at;
-		size_t length = c->queued - c->queue_at, moved = 0, taken;
+		size_t length = c->queued - c->queue_at, moved = 0, taken, own;
 		bool deaf = session_state(w->s) >= SESSION_CLOSED;
-		struct iovec iov[8];
-		unsigned used;
+		struct iovec iov[16];
+		unsigned used, max = 16 - w->iovecs % 16;
 		int error;
 
 		length = length < most ? length : most;
 		length = length < w->piece ? length : w->piece;
-		/* A payload is placed in a reading of its own. */
-		if (own_bytes(w) > 0 && !in->inside && in->head_have < FRAME_DATA_HEAD_BYTES &&
+		/* Who waits has read what there is. */
+		if (w->waits_bytes > 0)
+			attack_read(w, UINT64_MAX);
+		own = own_bytes(w);
+		/* A payload is placed in a reading of its own, but for those that are expected. */
+		if (w->waits_bytes == 0 && own > 0 && !in->inside && in->head_have < FRAME_DATA_HEAD_BYTES &&
 		    length > FRAME_DATA_HEAD_BYTES - in->head_have)
 			length = FRAME_DATA_HEAD_BYTES - in->head_have;
 		attack_lend(w);
-		session_receive_into(w->s, w->own, own_bytes(w));
-		used = session_place(w->s, &c->path, iov, 8 - w->iovecs % 8);
+		session_receive_into(w->s, own_at(own), own);
+		used = session_place(w->s, &c->path, iov, max);
+		HOLDS(used <= max);
 		if (used == 0) {
 			HOLDS(session_receive_taken(w->s) == 0);
 			return;
@@ -270,8 +333,7 @@ void attack_feed(struct attack *w, unsigned i, size_t most)
 		if (error == -ENOMEM)
 			error = read_on(w);
 		taken = session_receive_taken(w->s);
-		HOLDS(taken <= own_bytes(w) && taken <= moved);
-		judge_compare(w->own, w->judge.consumed, taken);
+		HOLDS(taken <= own && taken <= moved);
 		c->queue_at += moved;
 		w->fed += moved;
 		most -= moved;
@@ -280,7 +342,7 @@ void attack_feed(struct attack *w, unsigned i, size_t most)
 			w->judge.path[i].in_bytes += moved;
 		}
 		if (!deaf)
-			judge_reading(w, i, from, moved, taken, error);
+			judge_reading(w, i, from, moved, own_at(own), taken, error);
 		if (w->judge.path[i].in.over && !c->path.closing)
 			attack_lose(w, i, REASON_PATH_LOST, false);
 	}

@@ -10,11 +10,14 @@
 #include "core/session_internal.h"
 #include "fuzz/judge.h"
 
-#define QUEUE_BYTES   (2u * (FRAME_DATA_HEAD_BYTES + FRAME_PAYLOAD_MAX))
+/* As much as one reading may take, and more. */
+#define QUEUE_BYTES   ((EXPECT_MAX + 2) * (FRAME_DATA_HEAD_BYTES + FRAME_PAYLOAD_MAX))
+#define WAITS_MAX     ((EXPECT_MAX + 1) * FRAME_PAYLOAD_MAX)
 
 struct carried {
 	struct path path;
 	bool up;                        /* not reported lost */
+	bool garbage;                   /* nobody knows what the frames here say */
 	uint8_t *queue;                 /* what the peer sent and the session has not read */
 	size_t queued, queue_at;
 };
@@ -39,7 +42,7 @@ struct attack {
 	bool violated;
 	size_t piece;                   /* bytes of one reading at most */
 	unsigned iovecs;
-	uint8_t own[20000];             /* the program's, which waits for bytes */
+	size_t waits_bytes;             /* the program waits, with so much memory; 0: as the offset has it */
 	unsigned lent, blocks_max;
 	size_t fed;
 	uint16_t next_id;
@@ -55,14 +58,17 @@ bool attack_all_roomy(const struct attack *w);
 /* One write of at most `most` bytes; how many went. pump: all that wants to go. */
 size_t attack_write(struct attack *w, unsigned i, size_t most);
 void attack_pump(struct attack *w);
+/* The program reads up to `length` bytes of what is there. */
+void attack_read(struct attack *w, uint64_t length);
 
 /* The peer says something on a path; feed: the session reads up to `most` bytes of it. */
 void attack_say(struct attack *w, unsigned i, const uint8_t *bytes, size_t length);
 void attack_say_data(struct attack *w, unsigned i, uint64_t offset, uint32_t length, bool fin);
 void attack_feed(struct attack *w, unsigned i, size_t most);
 
-/* attack_peer.c: the peer does one of eight things, drawn from the input. */
+/* attack_peer.c: the peer does one of eight things, drawn from the input; or sends much to a program that waits. */
 struct draw;
 void attack_peer_acts(struct attack *w, struct draw *d, unsigned what, unsigned i);
+void attack_peer_runs(struct attack *w, struct draw *d, unsigned i);
 
 #endif

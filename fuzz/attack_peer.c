@@ -3,6 +3,8 @@
 #include "fuzz/attack.h"
 #include "fuzz/fuzz.h"
 
+#define RUN_PIECE_MIN 5000u     /* readings of less would take their time */
+
 /* An offset near one that matters. */
 static uint64_t draw_offset(struct attack *w, struct draw *d)
 {
@@ -156,6 +158,7 @@ static void peer_garbage(struct attack *w, struct draw *d, unsigned i)
 	uint8_t bytes[FRAME_HEADER_BYTES + 300];
 	size_t length = draw_below(d, 300);
 
+	w->path[i]->garbage = true;
 	memset(bytes, 0, FRAME_HEADER_BYTES);
 	if (draw_u8(d) & 1) {
 		draw_fill(d, bytes, length);
@@ -170,7 +173,7 @@ static void peer_garbage(struct attack *w, struct draw *d, unsigned i)
 	attack_say(w, i, bytes, FRAME_HEADER_BYTES + length);
 }
 
-void attack_peer_acts(struct attack *w, struct draw *d, unsigned what, unsigned i)
+static void peer_says(struct attack *w, struct draw *d, unsigned what, unsigned i)
 {
 	switch (what) {
 	case 0:
@@ -194,5 +197,34 @@ void attack_peer_acts(struct attack *w, struct draw *d, unsigned what, unsigned 
 		peer_garbage(w, d, i);
 		break;
 	}
+}
+
+void attack_peer_acts(struct attack *w, struct draw *d, unsigned what, unsigned i)
+{
+	peer_says(w, d, what, i);
 	attack_feed(w, i, draw_below(d, 4) == 0 ? draw_u16(d) : SIZE_MAX);
+}
+
+/*
+ * Largest frames in a row, which the session soon takes to go on: it reads several at once, into the memory of the
+ * program. Something else may come before one of them, and a reading may end anywhere.
+ */
+void attack_peer_runs(struct attack *w, struct draw *d, unsigned i)
+{
+	unsigned frames = 1 + draw_below(d, 24), odd_one = draw_below(d, 32);
+	size_t piece = w->piece;
+	uint64_t at = w->judge.contiguous;
+
+	w->waits_bytes = 1 + PICK(d, WAITS_MAX - 1, FRAME_PAYLOAD_MAX, 3 * FRAME_PAYLOAD_MAX - 1) % WAITS_MAX;
+	w->piece = RUN_PIECE_MIN + PICK(d, QUEUE_BYTES - 1, 2 * FRAME_PAYLOAD_MAX) % QUEUE_BYTES;
+	for (unsigned k = 0; k < frames; k++, at += FRAME_PAYLOAD_MAX) {
+		if (k == odd_one)
+			peer_says(w, d, draw_below(d, 8), i);
+		if (w->path[i]->queued + FRAME_DATA_HEAD_BYTES + FRAME_PAYLOAD_MAX > QUEUE_BYTES)
+			attack_feed(w, i, SIZE_MAX);
+		attack_say_data(w, i, at, FRAME_PAYLOAD_MAX, false);
+	}
+	attack_feed(w, i, SIZE_MAX);
+	w->waits_bytes = 0;
+	w->piece = piece;
 }

@@ -33,17 +33,19 @@ void judge_fill(uint8_t *to, uint64_t offset, size_t length)
 	}
 }
 
-void judge_compare(const uint8_t *bytes, uint64_t offset, size_t length)
+static bool matches(const uint8_t *bytes, uint64_t offset, size_t length)
 {
 	while (length > 0) {
 		size_t count = length;
 		const uint8_t *want = pattern(offset, &count);
 
-		HOLDS(memcmp(bytes, want, count) == 0);
+		if (memcmp(bytes, want, count) != 0)
+			return false;
 		bytes += count;
 		offset += count;
 		length -= count;
 	}
+	return true;
 }
 
 static void raise_limit(struct judge *j)
@@ -70,6 +72,29 @@ void judge_consumed(struct judge *j, uint64_t length)
 	j->consumed += length;
 	HOLDS(j->consumed <= j->contiguous);
 	raise_limit(j);
+}
+
+void judge_strange(struct judge *j, uint64_t start, uint64_t end)
+{
+	bool none = j->strange.start == j->strange.end;
+
+	if (none || start < j->strange.start)
+		j->strange.start = start;
+	if (none || end > j->strange.end)
+		j->strange.end = end;
+}
+
+void judge_read(struct judge *j, const uint8_t *bytes, size_t length)
+{
+	uint64_t start = j->consumed, end = start + length, before = end, behind;
+
+	if (j->strange.start < end && j->strange.end > start) {
+		before = j->strange.start > start ? j->strange.start : start;
+		behind = j->strange.end < end ? j->strange.end : end;
+		HOLDS(matches(bytes + (behind - start), behind, end - behind));
+	}
+	HOLDS(matches(bytes, start, before - start));
+	judge_consumed(j, length);
 }
 
 void judge_id(struct judge *j, uint16_t id)
@@ -254,6 +279,8 @@ static enum verdict body_came(struct judge *j, struct reader *r, const uint8_t *
 
 	if (r->header.type == FRAME_DATA) {
 		count = r->end - r->at < *length ? (size_t)(r->end - r->at) : *length;
+		if (!matches(*bytes, r->at, count))
+			judge_strange(j, r->at, r->at + count);
 		verdict = data_goes_on(j, r, count);
 		if (r->at == r->end)
 			frame_done(r);
@@ -389,7 +416,7 @@ void judge_wrote(struct judge *j, struct judged_path *p, const uint8_t *bytes, s
 			}
 		} else if (r->header.type == FRAME_DATA) {
 			used = r->end - r->at < length ? (size_t)(r->end - r->at) : length;
-			judge_compare(bytes, r->at, used);
+			HOLDS(matches(bytes, r->at, used));
 			r->at += used;
 			if (r->at == r->end)
 				frame_done(r);

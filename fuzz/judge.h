@@ -40,6 +40,7 @@ struct judge {
 	struct ranges ahead;
 	struct range ahead_storage[RANGES_HELD_MAX + 2];
 	uint64_t contiguous, consumed, limit, limit_bytes, fin;
+	struct range strange;           /* here frames may have said other bytes than judge_fill does */
 	bool discard;
 
 	/* The session's. */
@@ -56,13 +57,16 @@ struct judge {
 
 enum verdict { VERDICT_FINE, VERDICT_VIOLATION };
 
-/* The bytes of both streams are a function of their offset: writes them, or dies where they differ. */
+/* The bytes of both streams are a function of their offset, but for what garbage of the peer happened to say. */
 void judge_fill(uint8_t *to, uint64_t offset, size_t length);
-void judge_compare(const uint8_t *bytes, uint64_t offset, size_t length);
 void judge_init(struct judge *j, uint64_t receive_limit_bytes, uint64_t peer_limit);
 /* The session took a path of this id. */
 void judge_id(struct judge *j, uint16_t id);
 void judge_consumed(struct judge *j, uint64_t length);
+/* The program reads these: the next that the peer's frames said, or it dies. They are consumed. */
+void judge_read(struct judge *j, const uint8_t *bytes, size_t length);
+/* Here frames may have said anything. */
+void judge_strange(struct judge *j, uint64_t start, uint64_t end);
 /* The peer's bytes, which the session has read too. */
 enum verdict judge_heard(struct judge *j, struct judged_path *p, const uint8_t *bytes, size_t length);
 /* The session's bytes. */

@@ -11,6 +11,7 @@
 #include "fuzz/attack.h"
 #include "fuzz/fuzz.h"
 
+#define ACTIONS       20u
 #define ACTIONS_MAX   600u
 #define FED_BYTES_MAX (2u << 20)        /* what one input may have copied */
 #define HEAL_ROUNDS   600u
@@ -157,26 +158,6 @@ static void program_writes(struct attack *w, uint64_t length)
 	}
 }
 
-static void program_reads(struct attack *w, uint64_t length)
-{
-	while (length > 0 && session_readable(w->s) > 0) {
-		struct iovec iov[4];
-		unsigned used = session_receive_peek(w->s, iov, 4);
-		uint64_t moved = 0;
-
-		HOLDS(used > 0);
-		for (unsigned k = 0; k < used && moved < length; k++) {
-			size_t count = iov[k].iov_len < length - moved ? iov[k].iov_len : length - moved;
-
-			judge_compare(iov[k].iov_base, w->judge.consumed + moved, count);
-			moved += count;
-		}
-		session_receive_consume(w->s, moved, w->now);
-		judge_consumed(&w->judge, moved);
-		length -= moved;
-	}
-}
-
 static void program_ends(struct attack *w, struct draw *d)
 {
 	switch (draw_below(d, 8)) {
@@ -218,12 +199,23 @@ static void time_passes(struct attack *w, struct draw *d)
 
 static void carrier_tells(struct attack *w, struct draw *d, unsigned i)
 {
+	uint8_t flags = draw_u8(d);
 	struct carrier_report report = {
-		.known = draw_u8(d) & 1,
+		.known = flags & 1,
+		.waiting = flags >> 2 & 1,
 		.acked_bytes = draw_u16(d),
 		.ack_age_ns = (time_ns)draw_u16(d) * NS_PER_US - NS_PER_MS,
 	};
 
+	/* As a kernel counts: in 32 bits, microseconds. */
+	if (flags >> 1 & 1) {
+		report.window_bytes = PICK(d, 0, 1, 10);
+		report.window_bytes *= PICK(d, 1448, UINT32_MAX);
+		report.unsent_bytes = draw_u32(d);
+		report.delivered = draw_u8(d);
+		report.rtt_ns = (time_ns)PICK(d, 0, 1, 10000, 1000000) * NS_PER_US;
+		report.rtt_min_ns = (time_ns)PICK(d, 0, 1, 5000) * NS_PER_US;
+	}
 	session_path_report(w->s, &w->path[i]->path, &report, w->now);
 	(void)session_path_silent_since(w->s, &w->path[i]->path, w->now);
 	(void)session_path_reason(w->s, &w->path[i]->path, w->now);
@@ -302,17 +294,20 @@ static unsigned draw_path(const struct attack *w, struct draw *d)
 
 static void act(struct attack *w, struct draw *d)
 {
-	unsigned what = draw_below(d, 20), i = what < 10 ? draw_path(w, d) : JUDGE_PATHS;
-	bool violated = w->violated;
+	unsigned drawn = draw_u8(d), what = drawn % ACTIONS;
+	bool violated = w->violated, run = drawn >= 256 / ACTIONS * ACTIONS;
+	unsigned i = run || what < 10 ? draw_path(w, d) : JUDGE_PATHS;
 
-	if (what < 8 && i < JUDGE_PATHS)
+	if (run && i < JUDGE_PATHS)
+		attack_peer_runs(w, d, i);
+	else if (what < 8 && i < JUDGE_PATHS)
 		attack_peer_acts(w, d, what, i);
 	else if (what < 10 && i < JUDGE_PATHS)
 		driver_acts(w, d, i);
 	else if (what < 13)
 		program_writes(w, PICK(d, 1, 100, 65536, 200000) % 1000000);
 	else if (what < 15)
-		program_reads(w, PICK(d, 1, 65536, UINT64_MAX));
+		attack_read(w, PICK(d, 1, 65536, UINT64_MAX));
 	else if (what == 15)
 		program_ends(w, d);
 	else if (what == 16)
@@ -375,7 +370,7 @@ static void heal(struct attack *w)
 	attack_add_path(w, id == PATH_ID_NONE ? 0 : id, 0, NS_PER_MS);
 	HOLDS(w->path[0] != NULL);
 	for (unsigned round = 0; session_state(w->s) == SESSION_OPEN && round < HEAL_ROUNDS; round++) {
-		program_reads(w, UINT64_MAX);
+		attack_read(w, UINT64_MAX);
 		w->judge.finished = true;
 		session_send_finish(w->s, w->now);
 		attack_pump(w);
@@ -390,7 +385,7 @@ static void heal(struct attack *w)
 	attack_say(w, 0, done, sizeof done);
 	attack_feed(w, 0, SIZE_MAX);
 	HOLDS(session_state(w->s) == SESSION_CLOSED);
-	program_reads(w, UINT64_MAX);
+	attack_read(w, UINT64_MAX);
 	HOLDS(session_receive_ended(w->s));
 }
 
@@ -398,6 +393,7 @@ static void begin(struct attack *w, struct draw *d)
 {
 	uint64_t peer_limit = PICK(d, 65536, 1000000, 0, 1, STREAM_OFFSET_MAX);
 	uint8_t flags = draw_u8(d);
+	unsigned credit;
 
 	w->now = NS_PER_S;
 	w->lends = true;
@@ -418,8 +414,8 @@ static void begin(struct attack *w, struct draw *d)
 	if (w->config.probe_interval_ns < 10 * NS_PER_MS)
 		w->config.probe_interval_ns = 10 * NS_PER_MS;
 	w->s = session_init(malloc(session_bytes(&w->config)), &w->config, w->now);
-	session_peer_declared(w->s, peer_limit, (unsigned)PICK(d, 256, 0, 1, 65535) & 65535,
-			      (time_ns)PICK(d, TIME_NEVER, NS_PER_S, 0));
+	credit = (unsigned)PICK(d, 256, 0, 1, 65535) & 65535;
+	session_peer_declared(w->s, peer_limit, credit, (time_ns)PICK(d, TIME_NEVER, NS_PER_S, 0));
 	judge_init(&w->judge, w->config.receive_limit_bytes, peer_limit);
 	w->loan_end = &w->loan;
 	/* In the two tables, in stock, saved tails, what is being read into, and the list of loans. */
