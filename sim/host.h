@@ -64,12 +64,13 @@ struct lent {
 };
 
 #define PROGRAM_ROOM_BYTES 32768u
+#define FAST_ROOM_BYTES    (5 * FRAME_PAYLOAD_MAX)
 
 struct program {
 	struct random random, lending;
 	struct lent *lent, **lent_end;  /* the oldest first */
 	struct random waiting;
-	uint8_t room[PROGRAM_ROOM_BYTES];       /* for what comes next, while it waits */
+	uint8_t room[FAST_ROOM_BYTES];  /* for what comes next, while it waits */
 	uint64_t lent_bytes, lends_back;        /* of this process */
 	uint64_t to_write, written, read;
 	time_ns write_at, read_at;      /* not before */

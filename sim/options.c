@@ -21,6 +21,7 @@ struct sim_options sim_options_default(void)
 		.early_one_in = 16,
 		.idle_one_in = 8,
 		.messages_one_in = 4,
+		.fast_one_in = 16,
 		.lossy_one_in = 4,
 		.steered = true,
 	};

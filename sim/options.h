@@ -22,6 +22,7 @@ struct sim_options {
 	unsigned early_one_in;                  /* faults begin before the session stands */
 	unsigned idle_one_in;                   /* a long silence before the end */
 	unsigned messages_one_in;
+	unsigned fast_one_in;                   /* networks as fast as memory */
 	unsigned lossy_one_in;                  /* networks that always lose some */
 	bool steered; /* each seed aims at one cell of the coverage table */
 };

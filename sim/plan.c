@@ -57,6 +57,39 @@ static void draw_starts(struct plan *plan)
 			random_one_in(&r, 4) ? 0 : random_scale(&r, 4096, plan->host[i].receive_limit_bytes);
 }
 
+/*
+ * Networks nearly as fast as memory, and programs that wait with much of that: largest frames in long rows. From
+ * numbers of its own, as above.
+ */
+static void draw_fast(struct plan *plan, const struct sim_options *o)
+{
+	struct random r;
+
+	random_init(&r, plan->seed, 6);
+	plan->fast = random_one_in(&r, o->fast_one_in);
+	if (!plan->fast)
+		return;
+	for (unsigned i = 0; i < SIM_NETWORKS; i++) {
+		struct plan_network *network = &plan->network[i];
+
+		network->rate_bytes = random_scale(&r, 50 * 1000 * 1000, 500 * 1000 * 1000);
+		network->delay_ns = (time_ns)random_scale(&r, 10 * 1000, 200 * 1000);
+		network->jitter_ns = 0;
+		network->queue_bytes = 1u << 20;
+	}
+	for (unsigned i = 0; i < SIM_HOSTS; i++) {
+		struct plan_host *host = &plan->host[i];
+
+		host->send_limit_bytes = host->receive_limit_bytes = random_scale(&r, 512u << 10, 4u << 20);
+		host->to_write *= 2;
+		host->write_most = random_scale(&r, 128u << 10, 1u << 20);
+		host->think_ns = 0;
+		host->latency_ns = (time_ns)random_scale(&r, 10 * 1000, 2000 * 1000);
+	}
+	plan->kind = SESSION_STREAM;
+	plan->send_kernel_bytes = plan->receive_kernel_bytes = 512u << 10;
+}
+
 static uint64_t draw_argument(struct random *r, enum fault_kind kind)
 {
 	uint64_t low = fault_traits[kind].argument_low, high = fault_traits[kind].argument_high;
@@ -200,6 +233,7 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 	if (o->steered)
 		steer(&r, o, plan);
 	draw_timeouts(&r, plan);
+	draw_fast(plan, o);
 	draw_lending(plan);
 	draw_starts(plan);
 	while (plan->fault_count < faults)
@@ -227,9 +261,9 @@ void plan_print(const struct plan *plan)
 {
 	static const char *const modes[] = { "converge", "stripe", "duplicate", "backup" };
 
-	printf("seed %" PRIu64 ": %s%s%s, packets of %u, kernel buffers %u and %u\n", plan->seed,
+	printf("seed %" PRIu64 ": %s%s%s%s, packets of %u, kernel buffers %u and %u\n", plan->seed,
 	       plan->kind == SESSION_MESSAGES ? "messages" : "stream", plan->hard ? ", hard" : "",
-	       plan->early ? ", early" : "", plan->packet_bytes, plan->send_kernel_bytes,
+	       plan->early ? ", early" : "", plan->fast ? ", fast" : "", plan->packet_bytes, plan->send_kernel_bytes,
 	       plan->receive_kernel_bytes);
 	for (unsigned i = 0; i < plan->networks; i++)
 		printf("  network %u: %" PRIu64

@@ -43,7 +43,7 @@ struct plan {
 	uint32_t packet_bytes;
 	uint32_t send_kernel_bytes, receive_kernel_bytes;
 	time_ns resume_timeout_ns, orphan_timeout_ns;
-	bool hard, early;
+	bool hard, early, fast;
 	time_ns idle_ns;
 	unsigned fault_count;
 	struct fault fault[FAULTS_MAX];

@@ -261,12 +261,15 @@ void program_waits(struct world *w, struct host *host)
 {
 	struct program *program = &host->program;
 	uint64_t most = w->plan.host[host->number].read_most;
+	bool fast = w->plan.fast;
 
 	if (w->plan.kind != SESSION_STREAM || program->discards || host->deaf || host->slow_bytes > 0 ||
-	    host_now(w, host) < program->read_at || random_one_in(&program->waiting, 2))
+	    host_now(w, host) < program->read_at || (!fast && random_one_in(&program->waiting, 2)))
 		return;
-	if (most > sizeof program->room)
-		most = sizeof program->room;
+	if (fast)
+		most = FAST_ROOM_BYTES;
+	else if (most > PROGRAM_ROOM_BYTES)
+		most = PROGRAM_ROOM_BYTES;
 	session_receive_into(host->session, program->room,
 			     (size_t)random_between(&program->waiting, 1, most));
 }
