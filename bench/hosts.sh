@@ -75,8 +75,9 @@ everywhere()
 
 # contender WHO SLOT: sets arguments, for a client, and sees that its server is there. WHO is tcpN (over
 # network N), mptcp, a mode (through a handle), fd-MODE (through a descriptor), lent-MODE (buffers lent),
-# auto-MODE (hawser chooses the congestion control; bbr-tcpN and bbr-mptcp have bbr), spun-MODE and spun-fd-MODE (who waits spins for 100 us before
-# it sleeps) or timerless-MODE (no liveness timer at the sender). Several clients at once have slots of their own.
+# auto-MODE (hawser chooses the congestion control), spun-MODE and spun-fd-MODE (who waits spins for 100 us before
+# it sleeps) or timerless-MODE (no liveness timer at the sender); bbr-tcpN and bbr-mptcp have bbr. Several clients
+# at once have slots of their own.
 contender()
 {
 	local port=$((4300 + 20 * $2)) number=${1#tcp}
