@@ -76,7 +76,8 @@ everywhere()
 # contender WHO SLOT: sets arguments, for a client, and sees that its server is there. WHO is tcpN (over
 # network N), mptcp, a mode (through a handle), fd-MODE (through a descriptor), lent-MODE (buffers lent),
 # auto-MODE (hawser chooses the congestion control), spun-MODE and spun-fd-MODE (who waits spins for 100 us before
-# it sleeps) or timerless-MODE (no liveness timer at the sender). Several clients at once have slots of their own.
+# it sleeps) or timerless-MODE (no liveness timer at the sender); bbr-tcpN and bbr-mptcp have bbr. Several clients
+# at once have slots of their own.
 contender()
 {
 	local port=$((4300 + 20 * $2)) number=${1#tcp}
@@ -85,6 +86,11 @@ contender()
 		serve $port --as tcp ;;
 	mptcp) port=$((port + 1)) arguments=(--as mptcp "10.77.1.2:$port")
 		serve $port --as mptcp ;;
+	bbr-tcp?) number=${1#bbr-tcp} port=$((port + 14 + number))
+		arguments=(--as tcp --congestion bbr "10.77.$number.2:$port")
+		serve $port --as tcp --congestion bbr ;;
+	bbr-mptcp) port=$((port + 6)) arguments=(--as mptcp --congestion bbr "10.77.1.2:$port")
+		serve $port --as mptcp --congestion bbr ;;
 	fd-*) port=$((port + 2)) arguments=(--face descriptor -m "${1#fd-}" "$(everywhere):$port")
 		serve $port --face descriptor ;;
 	lent-*) contender "${1#lent-}" "$2"; arguments+=(--lent) ;;

@@ -46,6 +46,7 @@ static void begin(struct choice *c, const struct carrier_losses *losses, time_ns
 	c->begun = losses->known;
 	c->from = c->looked_at = now;
 	c->first = c->last = *losses;
+	c->looks = c->unfilled = 0;
 	c->episodes = 0;
 	c->lost = c->lost_clear = 0;
 }
@@ -62,6 +63,8 @@ static void count(struct choice *c, const struct carrier_losses *losses, time_ns
 		if (!queued(&c->last) && !queued(losses))
 			c->lost_clear += repeated - needless;
 	}
+	c->looks++;
+	c->unfilled += losses->unfilled;
 	c->last = *losses;
 	c->looked_at = now;
 }
@@ -93,6 +96,12 @@ static uint64_t rate(const struct choice *c)
 	return busy_us ? (c->last.acked_bytes - c->first.acked_bytes) * 1000000 / busy_us : 0;
 }
 
+/* The program sent less than the path would have taken, but for moments. */
+static bool unfilled(const struct choice *c)
+{
+	return c->unfilled * 4 >= c->looks * 3;
+}
+
 /* Losses that slow the host's down, without a queue. */
 static bool speaks_for_tolerant(const struct choice *c)
 {
@@ -103,7 +112,9 @@ static bool speaks_for_tolerant(const struct choice *c)
 /* Nothing to be tolerant of, nothing gained, or a price paid. */
 static bool speaks_for_host(const struct choice *c)
 {
-	return loss_ppm(c) < 1000000 / HARDLY_PART || rate(c) < c->rate_before / 4 * 5 ||
+	bool faster = c->rate_before > 0 && rate(c) >= c->rate_before / 4 * 5;
+
+	return loss_ppm(c) < 1000000 / HARDLY_PART || (!faster && !unfilled(c)) ||
 	       loss_ppm(c) > 2 * (uint64_t)c->loss_before_ppm + LOSS_MORE_PPM;
 }
 
@@ -138,7 +149,7 @@ static bool judge(struct choice *c, time_ns now)
 		return false;
 	}
 	if (!c->tolerant) {
-		c->rate_before = rate(c);
+		c->rate_before = unfilled(c) ? 0 : rate(c);
 		c->loss_before_ppm = loss_ppm(c);
 	}
 	return ++c->row >= (c->tolerant ? ROW_HOST : ROW_TOLERANT);

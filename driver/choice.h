@@ -17,6 +17,11 @@
  *                  <-------------------------------------
  *      for a while     in a row: nothing is lost any more, it is not faster than before, or much
  *      whatever comes, more is lost than before (twice and 2 %, BBR's own limit: draft-ietf-ccwg-bbr, BBR.LossThresh)
+ *
+ * Where the program gives less than the path could take, no rate can tell: then losses alone decide. What the
+ * tolerant one gains there is time: each loss costs the host's a part of a window of few segments, and the next
+ * message waits for a round trip. To others it makes no difference, as no more is sent. But one chosen so has no
+ * rate to be measured by, and goes once the path is filled.
  */
 #ifndef HAWSER_DRIVER_CHOICE_H
 #define HAWSER_DRIVER_CHOICE_H
@@ -34,12 +39,13 @@ struct choice {
 	struct carrier_losses first;    /* what there was then, */
 	struct carrier_losses last;     /* and at the last look */
 	time_ns looked_at;
+	unsigned looks, unfilled;       /* of all looks, those that found the window unfilled */
 	unsigned episodes;              /* looks that showed losses */
 	uint32_t lost, lost_clear;      /* segments; those without a queue */
 	unsigned row;                   /* stretches that spoke for a change */
 	bool settling;                  /* the first stretch after a change is not judged */
 	/* of the last stretch under the host's, to compare with */
-	uint64_t rate_before;           /* bytes acknowledged in a second of sending */
+	uint64_t rate_before;           /* bytes acknowledged in a second of sending; 0: unfilled, it says nothing */
 	uint32_t loss_before_ppm;
 	time_ns changed_at, quiet_until, quiet_ns;
 };

@@ -251,6 +251,8 @@ lab_direct() { # INDEX
 }
 
 # Rate, delay and loss may differ by direction: 20mbit/5mbit is 20 from a to b and 5 from b to a.
+# Each network has luck of its own (two seeds, one for each direction): with the same, copies that go
+# over two networks in step would be lost together.
 lab_link() { # INDEX RATE DELAY_MS [LOSS_PERCENT [LINK-OPTION...]]
 	local index="$1" rate="$2" delay="$3" loss="${4:-0}" word=''
 	if ! [ -w /dev/net/tun ]; then
@@ -261,7 +263,7 @@ lab_link() { # INDEX RATE DELAY_MS [LOSS_PERCENT [LINK-OPTION...]]
 	mkfifo "$LAB_DIR/$index.ready" || return 1
 	"$LAB_LINK_PROGRAM" --a "$LAB_NAME-a:net$index:10.77.$index.1/24,fd77:$index::1/64" \
 		--b "$LAB_NAME-b:net$index:10.77.$index.2/24,fd77:$index::2/64" \
-		--rate "$rate" --delay-ms "$delay" --loss-percent "$loss" "$@" \
+		--rate "$rate" --delay-ms "$delay" --loss-percent "$loss" --seed $((2 * index - 1)) "$@" \
 		--control "$LAB_DIR/$index.control" >"$LAB_DIR/$index.ready" &
 	echo $! >>"$LAB_DIR/links"
 	read -r word <"$LAB_DIR/$index.ready" || :

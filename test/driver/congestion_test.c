@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The option congestion on real sockets: each path of both ends has what was asked for, and a refusal has words. */
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include "driver/congestion.h"
 #include "ends.h"
+#include "transport/congestion.h"
 
 struct asked {
 	const char *listening, *dialling;
@@ -166,8 +168,8 @@ static const struct carrier_ops told_ops = { .congestion_set = told_set, .conges
 					     .losses = told_losses };
 static struct carrier told = { .ops = &told_ops };
 
-/* So many seconds of clear losses. */
-static void lose(struct chosen *c, unsigned seconds)
+/* So many seconds of clear losses, of a path that the program fills or does not. */
+static void lose(struct chosen *c, unsigned seconds, bool unfilled)
 {
 	static time_ns now = NS_PER_S;
 
@@ -176,7 +178,7 @@ static void lose(struct chosen *c, unsigned seconds)
 		known = (struct carrier_losses){ .known = true, .sent = known.sent + 100,
 			.repeated = known.repeated + 1, .window = 10, .rtt_ns = 20 * NS_PER_MS,
 			.rtt_min_ns = 20 * NS_PER_MS, .acked_bytes = known.acked_bytes + 100000,
-			.busy_ns = known.busy_ns + 50 * NS_PER_MS };
+			.busy_ns = known.busy_ns + 50 * NS_PER_MS, .unfilled = unfilled };
 		congestion_look(c, &told, now);
 	}
 }
@@ -193,20 +195,53 @@ static void set_and_taken_back(void)
 {
 	struct chosen *c = begin_with("cubic", 0);
 
-	lose(c, 3);
+	lose(c, 3, false);
 	CHECK(strcmp(in_use, "bbr") == 0);
 	/* As fast as before: nothing gained. */
-	lose(c, 20);
+	lose(c, 20, false);
 	CHECK(strcmp(in_use, "cubic") == 0);
 	CHECK_EQ(sets, 2);
 	free(c);
+}
+
+static void set_and_kept_for_a_thin_stream(void)
+{
+	struct chosen *c = begin_with("cubic", 0);
+
+	lose(c, 100, true);
+	CHECK(strcmp(in_use, "bbr") == 0);
+	CHECK_EQ(sets, 1);
+	free(c);
+}
+
+/* What a socket tells of a path that was never filled. */
+static void unfilled_by_one_byte(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof address;
+	struct carrier_losses losses;
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0), accepted;
+	char byte = 1;
+
+	CHECK(listener >= 0 && fd >= 0);
+	CHECK(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0);
+	CHECK(getsockname(listener, (struct sockaddr *)&address, &length) == 0);
+	CHECK(connect(fd, (struct sockaddr *)&address, length) == 0);
+	accepted = accept(listener, NULL, NULL);
+	CHECK(accepted >= 0 && send(fd, &byte, 1, 0) == 1 && recv(accepted, &byte, 1, 0) == 1);
+	congestion_losses(fd, &losses);
+	/* Of older kernels nothing is known. */
+	CHECK(!losses.known || losses.unfilled);
+	close(accepted);
+	close(fd);
+	close(listener);
 }
 
 static void not_allowed(void)
 {
 	struct chosen *c = begin_with("cubic", -EPERM);
 
-	lose(c, 200);
+	lose(c, 200, false);
 	CHECK(strcmp(in_use, "cubic") == 0);
 	CHECK_EQ(sets, 1);
 	free(c);
@@ -216,7 +251,7 @@ static void there_already(void)
 {
 	struct chosen *c = begin_with("bbr", 0);
 
-	lose(c, 200);
+	lose(c, 200, false);
 	CHECK_EQ(sets, 0);
 	free(c);
 	CHECK(!congestion_begin(&told, "host") && !congestion_begin(&told, "") && sets == 0);
@@ -230,6 +265,8 @@ int main(void)
 	RUN(chosen);
 	RUN(none_of_that_name);
 	RUN(set_and_taken_back);
+	RUN(set_and_kept_for_a_thin_stream);
+	RUN(unfilled_by_one_byte);
 	RUN(not_allowed);
 	RUN(there_already);
 	return 0;

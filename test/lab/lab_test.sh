@@ -192,6 +192,13 @@ check_route() { # INDEX
 	echo "ok $index loses and regains its routes"
 }
 
+# With one seed for all, networks would lose the same packets. Each takes two, one for each direction.
+check_luck() { # INDEX
+	tr '\0' ' ' <"/proc/$(tail -n 1 "$LAB_DIR/links")/cmdline" | grep -q -e "--seed $((2 * $1 - 1)) " ||
+		fail "network $1 has no luck of its own"
+	echo "ok luck of its own, network $1"
+}
+
 check_congestion() {
 	lab_congestion reno || fail "congestion"
 	index=1
@@ -211,7 +218,7 @@ lab_veth 2 - || fail "unshaped veth"
 networks="1 2"
 lab_link 3 50mbit 10
 case $? in
-0) networks="1 2 3" ;;
+0) networks="1 2 3"; check_luck 3 ;;
 77) echo "link not checked: no usable /dev/net/tun" ;;
 *) fail "link" ;;
 esac

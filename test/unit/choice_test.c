@@ -14,6 +14,7 @@ struct path {
 	uint32_t window;
 	time_ns queue_ns;
 	time_ns busy_ns;
+	bool unfilled;
 };
 
 static struct choice choice;
@@ -37,6 +38,7 @@ static bool step(const struct path *p)
 	now_there.window = p->window;
 	now_there.rtt_ns = RTT_NS + p->queue_ns;
 	now_there.busy_ns += p->busy_ns;
+	now_there.unfilled = p->unfilled;
 	return choice_due(&choice, now) && choice_look(&choice, &now_there, now);
 }
 
@@ -49,12 +51,16 @@ static unsigned steps(const struct path *p, unsigned most)
 	return FOR_EVER;
 }
 
-static const struct path fine = { 250, 0, 0, 100, 5 * NS_PER_MS, STEP_NS };
+static const struct path fine = { 250, 0, 0, 100, 5 * NS_PER_MS, STEP_NS, false };
 /* 1 % without a queue, so that the window is small. */
-static const struct path lossy = { 40, 1, 0, 14, NS_PER_MS, STEP_NS };
+static const struct path lossy = { 40, 1, 0, 14, NS_PER_MS, STEP_NS, false };
 /* The same path once nobody slows down for that; then without any loss. */
-static const struct path faster = { 240, 3, 0, 120, 6 * NS_PER_MS, STEP_NS };
-static const struct path healed = { 240, 0, 0, 120, 6 * NS_PER_MS, STEP_NS };
+static const struct path faster = { 240, 3, 0, 120, 6 * NS_PER_MS, STEP_NS, false };
+static const struct path healed = { 240, 0, 0, 120, 6 * NS_PER_MS, STEP_NS, false };
+/* Small messages: one is lost now and then, or none, or too many. */
+static const struct path thin = { 24, 1, 0, 7, NS_PER_MS, STEP_NS, true };
+static const struct path thin_healed = { 24, 0, 0, 20, NS_PER_MS, STEP_NS, true };
+static const struct path thin_worse = { 24, 6, 0, 20, NS_PER_MS, STEP_NS, true };
 
 static void leaves_what_loses_nothing(void)
 {
@@ -65,7 +71,7 @@ static void leaves_what_loses_nothing(void)
 
 static void leaves_what_its_own_queue_loses(void)
 {
-	struct path full = { 250, 3, 0, 150, 15 * NS_PER_MS, STEP_NS };
+	struct path full = { 250, 3, 0, 150, 15 * NS_PER_MS, STEP_NS, false };
 
 	begin();
 	CHECK_EQ(steps(&full, 2000), FOR_EVER);
@@ -79,8 +85,8 @@ static void leaves_what_its_own_queue_loses(void)
 /* The queue is seen before a loss, and gone when the loss shows. */
 static void a_queue_that_the_loss_emptied(void)
 {
-	const struct path filling = { 100, 0, 0, 60, 20 * NS_PER_MS, STEP_NS };
-	const struct path emptied = { 100, 4, 0, 40, 0, STEP_NS };
+	const struct path filling = { 100, 0, 0, 60, 20 * NS_PER_MS, STEP_NS, false };
+	const struct path emptied = { 100, 4, 0, 40, 0, STEP_NS, false };
 
 	begin();
 	for (unsigned i = 0; i < 1000; i++)
@@ -101,7 +107,7 @@ static void chooses_for_clear_losses(void)
 
 static void reordering_is_no_loss(void)
 {
-	const struct path reordered = { 40, 1, 1, 14, NS_PER_MS, STEP_NS };
+	const struct path reordered = { 40, 1, 1, 14, NS_PER_MS, STEP_NS, false };
 
 	begin();
 	CHECK_EQ(steps(&reordered, 2000), FOR_EVER);
@@ -109,7 +115,8 @@ static void reordering_is_no_loss(void)
 
 static void few_losses_are_left(void)
 {
-	const struct path other = { 250, 0, 0, 100, 0, STEP_NS }, rare = { 250, 1, 0, 100, 0, STEP_NS };
+	const struct path other = { 250, 0, 0, 100, 0, STEP_NS, false };
+	const struct path rare = { 250, 1, 0, 100, 0, STEP_NS, false };
 
 	begin();
 	/* One in 5,000. */
@@ -179,6 +186,58 @@ static void back_when_nothing_is_lost(void)
 	CHECK(taken != FOR_EVER && taken * STEP_NS < 65 * NS_PER_S && choice.tolerant);
 }
 
+/* It cannot be faster, and need not be. */
+static void thin_is_kept_while_it_loses(void)
+{
+	unsigned taken;
+
+	begin();
+	CHECK(steps(&thin, 100) != FOR_EVER && choice.tolerant);
+	CHECK_EQ(steps(&thin, 2000), FOR_EVER);
+	/* A program that is filling the path for a moment. */
+	for (unsigned i = 0; i < 100; i++) {
+		CHECK_EQ(steps(&faster, 20), FOR_EVER);
+		CHECK_EQ(steps(&thin, 40), FOR_EVER);
+	}
+	taken = steps(&thin_healed, 10000);
+	CHECK(taken != FOR_EVER && taken * STEP_NS >= 4 * NS_PER_S && !choice.tolerant);
+	CHECK(steps(&thin, 10000) != FOR_EVER && choice.tolerant);
+	CHECK(steps(&thin_worse, 10000) != FOR_EVER && !choice.tolerant);
+}
+
+/* Chosen for a thin stream, it is no trial of what fills the path. */
+static void thin_becomes_busy(void)
+{
+	unsigned taken;
+
+	begin();
+	CHECK(steps(&thin, 100) != FOR_EVER && choice.tolerant);
+	taken = steps(&faster, 1000);
+	CHECK(taken != FOR_EVER && taken * STEP_NS >= 4 * NS_PER_S && !choice.tolerant);
+	CHECK(steps(&lossy, 10000) != FOR_EVER && choice.tolerant);
+	CHECK_EQ(steps(&faster, 2000), FOR_EVER);
+	/* And chosen for what filled it, it is measured by that when it fills it again. */
+	CHECK_EQ(steps(&thin, 2000), FOR_EVER);
+	CHECK_EQ(steps(&faster, 2000), FOR_EVER);
+	CHECK(steps(&lossy, 1000) != FOR_EVER && !choice.tolerant);
+}
+
+/* A look in two that finds the window unfilled is none of a thin stream; seven in eight are. */
+static void busy_with_gaps(void)
+{
+	struct path gap = lossy;
+
+	gap.unfilled = true;
+	begin();
+	steps(&lossy, 100);
+	CHECK(choice.tolerant);
+	for (unsigned i = 0; i < 4000; i++)
+		CHECK(!step(i % 8 ? &gap : &lossy));
+	for (unsigned i = 0; i < 4000 && choice.tolerant; i++)
+		step(i % 2 ? &gap : &lossy);
+	CHECK(!choice.tolerant);
+}
+
 static void knows_nothing(void)
 {
 	begin();
@@ -210,6 +269,9 @@ int main(void)
 	RUN(who_sends_now_and_then_is_left);
 	RUN(in_vain);
 	RUN(back_when_nothing_is_lost);
+	RUN(thin_is_kept_while_it_loses);
+	RUN(thin_becomes_busy);
+	RUN(busy_with_gaps);
 	RUN(knows_nothing);
 	RUN(counts_wrap_around);
 	return 0;
