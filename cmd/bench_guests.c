@@ -77,6 +77,9 @@ int guests_start(struct guests *guests, const struct bench_settings *settings,
 			complain(&settings->common, "out of memory");
 			return -1;
 		}
+		/* The program's own table of them is not their memory. */
+		for (uint64_t i = 0; i < plan->idle; i++)
+			guests->kept[i].fd = -1;
 	}
 	guests->before_bytes = idle_memory_bytes();
 	int error = pthread_create(&guests->thread, NULL, take_all, guests);
