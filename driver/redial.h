@@ -24,7 +24,7 @@ struct want {
 	uint8_t rank;                   /* place in that order */
 	uint8_t choices;                /* how many pairs its group had when one was tried last */
 	uint16_t turn;                  /* which of them is next */
-	uint16_t strangers;             /* attempts in a row that met another host, or so many that it does not matter */
+	uint16_t strangers;             /* attempts in a row that met another host */
 	uint8_t peer;                   /* of the pair tried or used last: which of the dialler's addresses, */
 	union inet_address local;       /* and the other end */
 	struct pair_group group;
