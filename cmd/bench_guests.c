@@ -9,6 +9,8 @@
 #include "cmd/bench_sessions.h"
 
 #define LOOK_MS 20 /* how often the thread looks whether it should stop */
+/* ... and after so many looks without a guest, while all are open, at the memory that they hold. */
+#define LOOKS_QUIET 25u
 
 /* One guest. Kept, or answered and ended. */
 static bool take(struct guests *guests)
@@ -35,13 +37,27 @@ static bool take(struct guests *guests)
 	return ended;
 }
 
+/* As at the client: the least that they held, since now and then some of them are probed. */
+static void look_at_memory(struct guests *guests)
+{
+	int64_t bytes = idle_memory_bytes();
+	if (!guests->looked || bytes < guests->least_bytes)
+		guests->least_bytes = bytes;
+	guests->looked = true;
+}
+
 static void *take_all(void *argument)
 {
 	struct guests *guests = argument;
+	unsigned quiet = 0;
 	while (!guests->failed && !atomic_load(&guests->stopping)) {
 		struct pollfd listening = { .fd = guests->listening_fd, .events = POLLIN };
-		if (poll(&listening, 1, LOOK_MS) > 0)
+		if (poll(&listening, 1, LOOK_MS) > 0) {
 			guests->failed = !take(guests);
+			quiet = 0;
+		} else if (guests->count > 0 && guests->count == guests->most && ++quiet % LOOKS_QUIET == 0) {
+			look_at_memory(guests);
+		}
 	}
 	return NULL;
 }
@@ -61,6 +77,9 @@ int guests_start(struct guests *guests, const struct bench_settings *settings,
 			complain(&settings->common, "out of memory");
 			return -1;
 		}
+		/* The program's own table of them is not their memory. */
+		for (uint64_t i = 0; i < plan->idle; i++)
+			guests->kept[i].fd = -1;
 	}
 	guests->before_bytes = idle_memory_bytes();
 	int error = pthread_create(&guests->thread, NULL, take_all, guests);
@@ -75,9 +94,10 @@ int guests_stop(struct guests *guests, struct idle_figures *figures)
 {
 	atomic_store(&guests->stopping, true);
 	pthread_join(guests->thread, NULL);
+	look_at_memory(guests);
 	*figures = (struct idle_figures){
 		.sessions = guests->count,
-		.memory_bytes = idle_memory_bytes() - guests->before_bytes,
+		.memory_bytes = guests->least_bytes - guests->before_bytes,
 	};
 	for (uint64_t i = 0; i < guests->count; i++) {
 		figures->paths += idle_paths(&guests->kept[i]);

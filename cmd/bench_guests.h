@@ -18,6 +18,8 @@ struct guests {
 	struct channel *kept; /* `count` of `most` are open */
 	uint64_t most, count;
 	int64_t before_bytes; /* memory of this process before the first */
+	int64_t least_bytes;  /* ... and the least seen when all were open, if it was looked at */
+	bool looked;
 	_Atomic bool stopping;
 	bool failed;
 	pthread_t thread;

@@ -90,6 +90,9 @@ int idle_open(struct idle *idle, const struct bench_settings *settings,
 		complain(&settings->common, "out of memory");
 		return -1;
 	}
+	/* The program's own table of them is not their memory. */
+	for (uint64_t i = 0; i < plan->idle; i++)
+		idle->channels[i].fd = -1;
 	int64_t before_bytes = idle_memory_bytes();
 	for (uint64_t i = 0; i < plan->idle; i++) {
 		if (sessions_open(&idle->channels[i], settings) < 0) {

@@ -71,7 +71,6 @@ static hawser_t *handle_new(struct endpoint *ep, int fd)
 	if (h) {
 		h->endpoint = ep;
 		h->fd = fd;
-		pthread_mutex_init(&h->asking, NULL);
 		pthread_mutex_init(&h->sending, NULL);
 		pthread_mutex_init(&h->receiving, NULL);
 	}
@@ -81,7 +80,6 @@ static hawser_t *handle_new(struct endpoint *ep, int fd)
 static void handle_free(struct hawser *h)
 {
 	face_handle_free_early(h);
-	pthread_mutex_destroy(&h->asking);
 	pthread_mutex_destroy(&h->sending);
 	pthread_mutex_destroy(&h->receiving);
 	free(h);
@@ -349,12 +347,13 @@ int hawser_fd(hawser_t *h)
 		return api_fail_naming(-EINVAL, "hawser_fd");
 	if (!usable(h))
 		return h->fd >= 0 ? h->fd : api_fail_naming(-ENOTCONN, "hawser_fd");
+	struct engine *e = h->endpoint->engine;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_mutex_lock(&h->asking);
+	pthread_mutex_lock(&e->asking_lock);
 	if (h->fd < 0)
 		h->fd = api_notifier(h->endpoint);
 	int fd = h->fd;
-	pthread_mutex_unlock(&h->asking);
+	pthread_mutex_unlock(&e->asking_lock);
 	if (fd >= 0)
 		face_handle_begin(h);
 	pthread_setcancelstate(cancel, NULL);

@@ -268,7 +268,7 @@ static void established(struct dialler *d, struct attempt *winner)
 		give_up(d, &failure);
 		return;
 	}
-	redial_note(want, &pair);
+	redial_note(d, want, &pair);
 	want->link = winner->path_id;
 	want->rtt_ns = handshake_rtt_ns(&winner->greeting.handshake);
 	want->connects = 1;

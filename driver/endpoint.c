@@ -247,6 +247,8 @@ static bool pump_once(struct endpoint *ep, time_ns now)
 		face_descriptor_reset(ep);
 	if (memory_tight(&ep->engine->memory))
 		endpoint_reclaim(ep);
+	if (!more)
+		endpoint_doze(ep, now);
 	arm(ep, now);
 	if (ep->spin_ns > 0 && ep->face.kind == FACE_SOCKET)
 		engine_spin(ep->engine, ep->moved_at + ep->spin_ns);

@@ -38,6 +38,8 @@ struct written {
 
 bool endpoint_read_links(struct endpoint *ep, bool program, time_ns now);
 struct written endpoint_write_links(struct endpoint *ep, bool program, time_ns now);
+/* After all that was to do: one that woke for a probe alone sleeps again, if that is over. */
+void endpoint_doze(struct endpoint *ep, time_ns now);
 /* A deadline has come: fresh reports, then the session's tick. */
 void endpoint_tick(struct endpoint *ep, bool program, time_ns now);
 time_ns endpoint_deadline(const struct endpoint *ep, time_ns now);

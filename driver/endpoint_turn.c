@@ -84,6 +84,13 @@ time_ns endpoint_deadline(const struct endpoint *ep, time_ns now)
 	return deadline;
 }
 
+/* Nothing is owed that soon, so it need not wait for it: of thousands that are probed few are awake at one time. */
+void endpoint_doze(struct endpoint *ep, time_ns now)
+{
+	if (session_may_doze(ep->session) && holds_idle(ep) && session_deadline(ep->session, now) > now + DOZE_NS)
+		endpoint_rest(ep, now);
+}
+
 void endpoint_tick(struct endpoint *ep, bool program, time_ns now)
 {
 	report_links(ep, program, now);

@@ -464,6 +464,7 @@ static struct engine *engine_new(int *error)
 	e->epoll_fd = e->signal_fd = -1;
 	e->tasks_end = &e->tasks;
 	e->inbox_end = &e->inbox;
+	pthread_mutex_init(&e->asking_lock, NULL);
 	pthread_mutex_init(&e->inbox_lock, NULL);
 	pthread_mutex_init(&e->endpoints_lock, NULL);
 	timers_init(&e->timers);
@@ -474,6 +475,7 @@ static struct engine *engine_new(int *error)
 	if (*error == 0)
 		return e;
 	memory_fini(&e->memory);
+	pthread_mutex_destroy(&e->asking_lock);
 	pthread_mutex_destroy(&e->inbox_lock);
 	pthread_mutex_destroy(&e->endpoints_lock);
 	free(e);

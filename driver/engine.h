@@ -119,6 +119,7 @@ struct engine {
 	struct timers timers;
 	struct task *tasks, **tasks_end;
 
+	pthread_mutex_t asking_lock;            /* a program's thread asks for a handle's descriptor: api_handle.c */
 	pthread_mutex_t inbox_lock;
 	struct request *inbox, **inbox_end;     /* under inbox_lock */
 	atomic_bool told;                       /* a kick is under way: no other is needed */

@@ -19,7 +19,6 @@ struct early {
 struct hawser {
 	struct endpoint *endpoint;      /* held */
 	int fd;                         /* the program's end; -1: a dialled one's that nobody asked for, under: */
-	pthread_mutex_t asking;
 	pthread_mutex_t sending, receiving;     /* one call at a time in each direction */
 	struct early *early;
 	struct request farewell;        /* on its way to the engine, which frees the handle with it */

@@ -86,8 +86,9 @@ static void fill_link(struct link *l, struct hawser_path_info *info, time_ns now
 	/* The receiving rate is that between two looks, at least 100 ms apart. */
 	if (passed >= 100 * NS_PER_MS) {
 		uint64_t bytes = p->stream_bytes_received - l->meter.bytes;
+		uint64_t rate = bytes * 1000 / (uint64_t)(passed / NS_PER_MS) / METER_RATE_BYTES;
 
-		l->meter.rate = bytes * 1000 / (uint64_t)(passed / NS_PER_MS);
+		l->rate_received = rate < UINT32_MAX ? (uint32_t)rate : UINT32_MAX;
 		l->meter.bytes = p->stream_bytes_received;
 		l->meter.at = now;
 	}
@@ -102,7 +103,7 @@ static void fill_link(struct link *l, struct hawser_path_info *info, time_ns now
 		.rtt_min_ns = (uint64_t)p->health.rtt_min_ns,
 		.rtt_age_ns = since(p->health.rtt_at, now),
 		.rate_sending = p->health.rate_bytes,
-		.rate_receiving = l->meter.rate,
+		.rate_receiving = (uint64_t)l->rate_received * METER_RATE_BYTES,
 		.bytes_sent = p->stream_bytes_sent,
 		.bytes_received = p->stream_bytes_received,
 		.duplicate_bytes_sent = p->duplicate_bytes_sent,

@@ -179,7 +179,7 @@ enum reason link_reason(int error)
 static void lost(struct link *l, int error, bool ended)
 {
 	l->outcome = LINK_LOST;
-	l->error = error;
+	l->error = (uint16_t)error;
 	l->ended = ended;
 	l->readable = false;
 }

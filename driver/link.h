@@ -12,6 +12,9 @@ enum link_outcome {
 	LINK_CLOSED_BY_PEER,    /* by a CLOSE frame, and nothing is left to be said to it */
 };
 
+/* So fine, and up to a quarter of a terabyte per second. */
+#define METER_RATE_BYTES 64u
+
 struct link {
 	struct path path;
 	struct endpoint *endpoint;
@@ -20,6 +23,7 @@ struct link {
 	struct watch watch;             /* on the carrier's descriptor */
 	struct chosen *chosen;          /* the session's option is auto; NULL: nothing is chosen */
 	short polled;                   /* what the thread in poll(2) waits for of the twin; 0: it does not */
+	uint16_t error;                 /* LOST: errno, 0 for a plain end */
 	bool twin_refused;              /* there was none to be had */
 	bool asleep;                    /* the watch is stopped while the program's threads wait themselves */
 	bool readable;                  /* an edge seen, not used up */
@@ -27,13 +31,13 @@ struct link {
 	bool finished;                  /* our CLOSE is written, and the carrier was told so */
 	bool ended;                     /* LOST: the peer's host closed it */
 	bool replies_elsewhere;
-	enum link_outcome outcome;
-	int error;                      /* LOST: errno, 0 for a plain end */
+	uint8_t outcome;                /* enum link_outcome */
 	uint32_t backlog_bytes;         /* as the carrier was told last */
 	uint32_t connects;
-	struct {                        /* receiving rate, for people: measured between two looks */
+	uint32_t rate_received;         /* for people: in METER_RATE_BYTES per second, between two looks */
+	struct {                        /* the last of them */
 		time_ns at;
-		uint64_t bytes, rate;
+		uint64_t bytes;
 	} meter;
 };
 

@@ -175,7 +175,7 @@ static void merge(struct dialler *d, const struct pairs *pairs, time_ns now)
 			.next_at = now,
 			.reason = REASON_PATH_DIALLING,
 		};
-		redial_note(want, pair);
+		redial_note(d, want, pair);
 	}
 }
 
@@ -188,14 +188,25 @@ static const struct pairs *survey_now(struct dialler *d, time_ns now, int *error
 	return pairs;
 }
 
-void redial_note(struct want *want, const struct pair *pair)
+/* A pair's remote end is one of them: survey chose from nothing else. */
+static uint8_t peer_index(const struct dialler *d, const union inet_address *remote)
+{
+	uint8_t i = 0;
+
+	while (i < d->peer_count && !address_same(&d->peer[i].remote.address, remote))
+		i++;
+	assert(i < d->peer_count);
+	return i;
+}
+
+void redial_note(struct dialler *d, struct want *want, const struct pair *pair)
 {
 	want->local = pair->route.local;
-	want->remote = pair->route.remote;
+	want->peer = peer_index(d, &pair->route.remote);
 }
 
 /* The want's next pair, of `choices`; NULL: its network leads nowhere now. */
-static const struct pair *choose_pair(struct want *want, const struct pairs *pairs)
+static const struct pair *choose_pair(struct dialler *d, struct want *want, const struct pairs *pairs)
 {
 	const struct pair *of_group[PAIRS_MAX];
 	unsigned count = 0;
@@ -206,16 +217,8 @@ static const struct pair *choose_pair(struct want *want, const struct pairs *pai
 	want->choices = (uint8_t)count;
 	if (count == 0)
 		return NULL;
-	redial_note(want, of_group[want->turn % count]);
+	redial_note(d, want, of_group[want->turn % count]);
 	return of_group[want->turn % count];
-}
-
-static struct peer_address *peer_of(struct dialler *d, const struct want *want)
-{
-	for (unsigned i = 0; i < d->peer_count; i++)
-		if (address_same(&d->peer[i].remote.address, &want->remote))
-			return &d->peer[i];
-	return NULL;
 }
 
 /* Since when there has been no link at all; now when there is one. */
@@ -247,15 +250,17 @@ static void note_refusal(struct dialler *d, struct peer_address *peer, time_ns n
 static void note_failure(struct dialler *d, struct want *want, const struct attempt_failure *failure,
 			 time_ns now)
 {
-	struct peer_address *peer = peer_of(d, want);
 	bool stranger = failure->reason == REASON_PATH_OTHER_HOST;
 
-	want->reason = failure->reason;
-	want->error = failure->error;
+	want->reason = (uint16_t)failure->reason;
+	want->error = (uint16_t)failure->error;
 	want->turn++;
-	want->strangers = stranger ? want->strangers + 1 : 0;
-	if (peer && (stranger || failure->reason == REASON_PATH_REFUSED))
-		note_refusal(d, peer, now);
+	if (!stranger)
+		want->strangers = 0;
+	else if (want->strangers < UINT16_MAX)
+		want->strangers++;
+	if (stranger || failure->reason == REASON_PATH_REFUSED)
+		note_refusal(d, &d->peer[want->peer], now);
 }
 
 static void end_attempt(struct want *want)
@@ -282,7 +287,7 @@ static void begin_attempt(struct dialler *d, struct want *want, time_ns outage_n
 {
 	int err;
 	const struct pairs *pairs = survey_now(d, now, &err);
-	const struct pair *pair = pairs ? choose_pair(want, pairs) : NULL;
+	const struct pair *pair = pairs ? choose_pair(d, want, pairs) : NULL;
 
 	want->started = now;
 	want->next_at = now + interval(outage_ns);
@@ -442,7 +447,6 @@ static struct want *want_of(struct dialler *d, const struct attempt *a)
 static void joined(struct dialler *d, struct want *want, time_ns now)
 {
 	struct attempt *a = want->attempt;
-	struct peer_address *peer = peer_of(d, want);
 	uint16_t id = a->path_id;
 	time_ns rtt_ns = handshake_rtt_ns(&a->greeting.handshake);
 	int err;
@@ -461,8 +465,7 @@ static void joined(struct dialler *d, struct want *want, time_ns now)
 	want->strangers = 0;
 	want->reason = REASON_NONE;
 	want->error = 0;
-	if (peer)
-		peer->refused_since = 0;
+	d->peer[want->peer].refused_since = 0;
 }
 
 static void join_event(struct greeting *g, enum greeting_event event)
@@ -497,7 +500,7 @@ static void join_event(struct greeting *g, enum greeting_event event)
 void redial_adopt(struct want *want, struct attempt *a)
 {
 	want->attempt = a;
-	redial_note(want, &a->pair);
+	redial_note(a->dialler, want, &a->pair);
 	want->started = a->started;
 	want->next_at = a->started + INTERVAL_LEAST_NS;
 	a->greeting.event = join_event;
@@ -538,8 +541,8 @@ void dialler_link_lost(struct endpoint *ep, uint16_t id, enum reason reason, int
 			continue;
 		want->link = -1;
 		want->lost_at = now;
-		want->reason = closed_by_peer ? REASON_PATH_CLOSED_BY_PEER : reason;
-		want->error = error < 0 ? -error : error;
+		want->reason = (uint16_t)(closed_by_peer ? REASON_PATH_CLOSED_BY_PEER : reason);
+		want->error = (uint16_t)(error < 0 ? -error : error);
 		/* At once, unless it comes up only to be lost again. */
 		want->next_at = later(now, want->started + INTERVAL_LEAST_NS);
 	}
@@ -570,7 +573,7 @@ unsigned dialler_paths(struct endpoint *ep, struct hawser_path_info *paths, unsi
 	for (const struct want *want = d->want; want && count < max; want = want->next) {
 		if (want->link >= 0)
 			continue;
-		describe(&paths[count], &want->remote);
+		describe(&paths[count], &d->peer[want->peer].remote.address);
 		memcpy(paths[count].interface, want->group.interface, sizeof want->group.interface);
 		if (want->local.family != AF_UNSPEC)
 			address_text_host(&want->local, paths[count].local, sizeof paths[count].local);

@@ -24,18 +24,19 @@ struct want {
 	uint8_t rank;                   /* place in that order */
 	uint8_t choices;                /* how many pairs its group had when one was tried last */
 	uint16_t turn;                  /* which of them is next */
+	uint16_t strangers;             /* attempts in a row that met another host */
+	uint8_t peer;                   /* of the pair tried or used last: which of the dialler's addresses, */
+	union inet_address local;       /* and the other end */
 	struct pair_group group;
-	union inet_address local, remote;       /* of the pair tried or used last */
 	int link;                       /* id of the link it has; -1: none */
 	struct attempt *attempt;
-	unsigned strangers;             /* attempts in a row that met another host */
 	uint32_t connects;
+	uint16_t reason;                /* enum reason: why there is no link */
+	uint16_t error;                 /* errno of that; 0: none */
 	time_ns lost_at;                /* since when it has had no link */
 	time_ns started;                /* the last attempt; 0: none yet */
 	time_ns next_at;                /* the next attempt not before */
 	time_ns rtt_ns;                 /* of the last handshake */
-	enum reason reason;             /* why there is no link */
-	int error;                      /* errno of that; 0: none */
 };
 
 struct peer_address {
@@ -84,7 +85,7 @@ const struct pairs *dialler_survey(struct dialler *d, int *error);
 void redial_begin(struct dialler *d, const struct pairs *pairs, time_ns now);
 struct want *redial_want(struct dialler *d, const struct pair_group *group);
 /* This pair of its group is the one tried last. */
-void redial_note(struct want *want, const struct pair *pair);
+void redial_note(struct dialler *d, struct want *want, const struct pair *pair);
 /* An attempt of the race goes on as the want's JOIN. */
 void redial_adopt(struct want *want, struct attempt *a);
 /* Soon: looks which paths are wanted and does what is due. */

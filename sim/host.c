@@ -137,15 +137,19 @@ static void collect_events(struct world *w, struct host *host)
 	}
 }
 
+static void fall_asleep(struct world *w, struct host *host)
+{
+	host_reclaim(host);
+	session_rest(host->session, host_now(w, host));
+	host_settle_window(w, host);
+}
+
 static void tick(struct world *w, struct host *host)
 {
 	host_links_report(w, host);
 	session_tick(host->session, host_now(w, host));
-	if (holds_idle(host) && host_now(w, host) >= idle_at(host)) {
-		host_reclaim(host);
-		session_rest(host->session, host_now(w, host));
-		host_settle_window(w, host);
-	}
+	if (holds_idle(host) && host_now(w, host) >= idle_at(host))
+		fall_asleep(w, host);
 }
 
 static void pump_once(struct world *w, struct host *host)
@@ -258,6 +262,9 @@ static void pump(struct world *w, struct host *host)
 	/* It cannot wake for want of memory, and looks again after a while. */
 	if (host->deadline <= now)
 		host->deadline = now + RETRY_NS;
+	/* A probe is over, and nothing is owed soon. */
+	if (session_may_doze(host->session) && holds_idle(host) && host->deadline > now + DOZE_NS)
+		fall_asleep(w, host);
 	if (holds_idle(host) && host->deadline > idle_at(host) && idle_at(host) > now)
 		host->deadline = idle_at(host);
 }

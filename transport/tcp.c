@@ -26,15 +26,21 @@
 /* The longest wait in a read; a tick or two of the kernel's, which a timer costs nothing for. */
 #define AWAIT_US 5000
 
+/* There are several for each idle session: without what only some have. */
 struct tcp {
 	struct carrier carrier;
 	int fd;
+	int failure;                    /* -errno of a failed connect; SO_ERROR tells it only once */
 	bool connected;
 	bool ended;                     /* all is read that will come */
-	int failure;                    /* -errno of a failed connect; SO_ERROR tells it only once */
 	bool lent;                      /* there may be a twin of it */
-	uint64_t cookie;                /* a twin: of its socket; else 0 */
+	bool twin;                      /* it is one */
 	struct carrier_route route;     /* as far as it is known */
+};
+
+struct tcp_twin {
+	struct tcp tcp;
+	uint64_t cookie;                /* of its socket */
 };
 
 static struct tcp *tcp_of(struct carrier *c)
@@ -87,14 +93,18 @@ static int bind_interface(int fd, const char *interface)
 	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, (socklen_t)length) < 0 ? -errno : 0;
 }
 
+static void tcp_init(struct tcp *tcp, int fd)
+{
+	tcp->carrier.ops = &carrier_tcp;
+	tcp->fd = fd;
+}
+
 static struct tcp *tcp_new(int fd)
 {
 	struct tcp *tcp = calloc(1, sizeof *tcp);
 
-	if (tcp) {
-		tcp->carrier.ops = &carrier_tcp;
-		tcp->fd = fd;
-	}
+	if (tcp)
+		tcp_init(tcp, fd);
 	return tcp;
 }
 
@@ -270,7 +280,7 @@ static int tcp_established(struct carrier *c)
 /* What is no socket any more was closed, and its number taken. */
 static int failed_with(struct carrier *c, int error)
 {
-	return tcp_of(c)->cookie && error == ENOTSOCK ? -EBADF : -error;
+	return tcp_of(c)->twin && error == ENOTSOCK ? -EBADF : -error;
 }
 
 static ssize_t tcp_send(struct carrier *c, const struct iovec *iov, unsigned count, bool last)
@@ -417,26 +427,29 @@ static struct carrier *tcp_twin(int fd)
 {
 	const struct timeval await = { .tv_usec = AWAIT_US };
 	uint64_t cookie = cookie_of(fd);
-	struct tcp *tcp = cookie ? tcp_new(fd) : NULL;
+	struct tcp_twin *twin = cookie ? calloc(1, sizeof *twin) : NULL;
 
-	if (!tcp) {
+	if (!twin) {
 		close(fd);
 		return NULL;
 	}
-	tcp->connected = true;
-	tcp->cookie = cookie;
+	tcp_init(&twin->tcp, fd);
+	twin->tcp.connected = twin->tcp.twin = true;
+	twin->cookie = cookie;
 	/* Every other call says MSG_DONTWAIT, whoever makes it. */
 	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &await, sizeof await);
-	return &tcp->carrier;
+	return &twin->tcp.carrier;
 }
 
 static bool tcp_still(struct carrier *c)
 {
-	uint64_t cookie = cookie_of(tcp_of(c)->fd);
+	struct tcp *tcp = tcp_of(c);
+	uint64_t cookie = cookie_of(tcp->fd);
 
+	assert(tcp->twin);
 	/* A system that does not tell has not closed it. */
-	return cookie ? cookie == tcp_of(c)->cookie : errno != EBADF && errno != ENOTSOCK;
+	return cookie ? cookie == ((struct tcp_twin *)tcp)->cookie : errno != EBADF && errno != ENOTSOCK;
 }
 
 static ssize_t tcp_await(struct carrier *twin, void *bytes, size_t size)
@@ -464,7 +477,7 @@ static void tcp_close(struct carrier *c, bool abort)
 	struct tcp *tcp = tcp_of(c);
 	struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
-	if (tcp->cookie) {
+	if (tcp->twin) {
 		if (tcp_still(c))
 			close(tcp->fd);
 		free(tcp);
