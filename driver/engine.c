@@ -192,9 +192,13 @@ static void run_tasks(struct engine *e)
 
 /* --- requests from other threads --- */
 
+/*
+ * Tells first and asks then whether it sleeps; the loop says first that it sleeps, and looks then whether it was
+ * told. All four are in one order for all threads: whichever comes second of the two sees the other.
+ */
 void engine_kick(struct engine *e)
 {
-	if (!atomic_exchange(&e->told, true))
+	if (!atomic_exchange(&e->told, true) && atomic_load(&e->asleep))
 		syscall(SYS_tgkill, e->pid, e->tid, WAKE_SIGNAL);
 }
 
@@ -253,7 +257,7 @@ static time_ns time_to_wait(const struct engine *e)
 {
 	time_ns next = timers_next(&e->timers);
 
-	if (e->tasks)
+	if (e->tasks || atomic_load(&e->told))
 		return 0;
 	if (next == TIME_NEVER)
 		return TIME_NEVER;
@@ -289,7 +293,7 @@ static int spin_for_events(struct engine *e, struct epoll_event *events)
 	time_ns until = next < e->spin_until ? next : e->spin_until;
 	int n = 0;
 
-	while (!e->tasks && n == 0 && clock_now() < until) {
+	while (!e->tasks && !atomic_load(&e->told) && n == 0 && clock_now() < until) {
 		n = epoll_wait(e->epoll_fd, events, EVENTS_PER_TURN, 0);
 		if (n == 0)
 			sched_yield();
@@ -327,11 +331,13 @@ static void *loop(struct engine *e)
 	for (;;) {
 		int n = e->spin_until > e->now ? spin_for_events(e, events) : 0;
 
-		if (n == 0)
+		if (n == 0) {
+			atomic_store(&e->asleep, !e->tasks);
 			n = wait_for_events(e, events, time_to_wait(e));
-
-		e->now = clock_now();
+			atomic_store(&e->asleep, false);
+		}
 		assert(n >= 0 || errno == EINTR);
+		e->now = clock_now();
 		for (int i = 0; i < n; i++)
 			deliver(e, &events[i]);
 		timers_run(&e->timers, e->now);

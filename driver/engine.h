@@ -122,7 +122,8 @@ struct engine {
 	pthread_mutex_t asking_lock;            /* a program's thread asks for a handle's descriptor: api_handle.c */
 	pthread_mutex_t inbox_lock;
 	struct request *inbox, **inbox_end;     /* under inbox_lock */
-	atomic_bool told;                       /* a kick is under way: no other is needed */
+	atomic_bool told;                       /* there is something to look at: no other kick is needed */
+	atomic_bool asleep;                     /* it sleeps, or is about to: a kick has to wake it */
 
 	struct memory memory;                   /* blocks; any thread */
 	struct timer trim;                      /* of what is spare there */
