@@ -289,6 +289,8 @@ static void established(struct dialler *d, struct attempt *winner)
 	hand_over(d, race);
 	race_free(d);
 	redial_soon(d);
+	/* Whoever waits for it goes on, while this thread sees to the other paths. */
+	endpoint_finish_waits(endpoint);
 }
 
 /* Confirms one that was accepted, unless another is being confirmed. */
