@@ -14,10 +14,13 @@
 
 socklen_t name_encode(struct sockaddr_un *address, const struct name *name)
 {
-	char digits[ID_DIGITS + 1];
+	static const char hexadecimal[] = "0123456789abcdef";
+	char digits[ID_DIGITS + 1] = "";
 
-	for (unsigned i = 0; i < SESSION_ID_BYTES; i++)
-		snprintf(digits + 2 * i, 3, "%02x", name->id[i]);
+	for (unsigned i = 0; i < SESSION_ID_BYTES; i++) {
+		digits[2 * i] = hexadecimal[name->id[i] >> 4];
+		digits[2 * i + 1] = hexadecimal[name->id[i] & 15];
+	}
 	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	int length = snprintf(address->sun_path + 1, sizeof address->sun_path - 1, PREFIX "%d/%s/%c/%s",
 			      (int)name->pid, digits, name->dialler ? 'd' : 'a', name->peer);
