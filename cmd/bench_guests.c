@@ -94,7 +94,8 @@ int guests_stop(struct guests *guests, struct idle_figures *figures)
 {
 	atomic_store(&guests->stopping, true);
 	pthread_join(guests->thread, NULL);
-	look_at_memory(guests);
+	if (!guests->looked)
+		look_at_memory(guests);
 	*figures = (struct idle_figures){
 		.sessions = guests->count,
 		.memory_bytes = guests->least_bytes - guests->before_bytes,

@@ -349,11 +349,14 @@ int hawser_fd(hawser_t *h)
 		return h->fd >= 0 ? h->fd : api_fail_naming(-ENOTCONN, "hawser_fd");
 	struct engine *e = h->endpoint->engine;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	pthread_mutex_lock(&e->asking_lock);
-	if (h->fd < 0)
-		h->fd = api_notifier(h->endpoint);
 	int fd = h->fd;
-	pthread_mutex_unlock(&e->asking_lock);
+	if (fd < 0) {
+		pthread_mutex_lock(&e->asking_lock);
+		if (h->fd < 0)
+			h->fd = api_notifier(h->endpoint);
+		fd = h->fd;
+		pthread_mutex_unlock(&e->asking_lock);
+	}
 	if (fd >= 0)
 		face_handle_begin(h);
 	pthread_setcancelstate(cancel, NULL);

@@ -12,7 +12,7 @@
 
 #define RELEASE_WAIT_NS (5 * NS_PER_MS)         /* nothing new for so long: is the writer stuck? */
 #define MUTE_WAIT_NS    (50 * NS_PER_MS)        /* for a writer at work to see that it may write no more */
-#define ASLEEP_WAIT_NS  NS_PER_S                /* for one that sleeps: till it is run, on a busy machine */
+#define FULL_WAIT_NS    NS_PER_S                /* for one that may sleep: till it is run, on a busy machine */
 #define READ_WAIT_NS    (50 * NS_PER_MS)        /* between two looks whether all packets were read */
 
 static bool all_arrived(struct endpoint *ep)
@@ -27,12 +27,12 @@ static bool all_arrived(struct endpoint *ep)
 /* Nothing it writes goes anywhere: EPIPE, as after a reset of TCP. */
 static void mute(struct face *f)
 {
-	bool asleep;
+	bool full;
 
 	if (f->muted_until != 0 || f->closed)
 		return;
-	asleep = (f->bulk_at != 0 || unread_new_bytes(f) != 0) && other_end_pressed(f->fd);
-	f->muted_until = clock_now() + (asleep ? ASLEEP_WAIT_NS : MUTE_WAIT_NS);
+	full = (f->bulk_at != 0 || unread_new_bytes(f) != 0) && other_end_pressed(f->fd);
+	f->muted_until = clock_now() + (full ? FULL_WAIT_NS : MUTE_WAIT_NS);
 	shutdown(f->fd, SHUT_RD);
 }
 

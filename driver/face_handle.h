@@ -18,7 +18,7 @@ struct early {
 
 struct hawser {
 	struct endpoint *endpoint;      /* held */
-	int fd;                         /* the program's end; -1: a dialled one's that nobody asked for, under: */
+	_Atomic int fd;                 /* the program's end; -1: a dialled one's that nobody asked for */
 	pthread_mutex_t sending, receiving;     /* one call at a time in each direction */
 	struct early *early;
 	struct request farewell;        /* on its way to the engine, which frees the handle with it */

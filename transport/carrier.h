@@ -45,7 +45,7 @@ struct carrier_losses {
 	time_ns rtt_ns, rtt_min_ns;     /* 0: none yet */
 	uint64_t acked_bytes;
 	time_ns busy_ns;                /* so long it had bytes to send, and the peer room for them */
-	bool unfilled;                  /* lately there were too few of them to fill the window */
+	bool unfilled;                  /* at this moment there are too few of them to fill the window */
 };
 
 struct carrier_ops {

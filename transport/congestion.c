@@ -58,6 +58,7 @@ void congestion_losses(int fd, struct carrier_losses *losses)
 	/* All ones until the first sample. */
 	losses->rtt_min_ns = info.tcpi_min_rtt == UINT32_MAX ? 0 : info.tcpi_min_rtt * NS_PER_US;
 	losses->acked_bytes = info.tcpi_bytes_acked;
-	losses->unfilled = info.tcpi_delivery_rate_app_limited;
+	/* Not tcpi_delivery_rate_app_limited: that is of the fastest sample, which may be long ago. */
+	losses->unfilled = info.tcpi_notsent_bytes == 0 && info.tcpi_unacked < info.tcpi_snd_cwnd;
 	losses->busy_ns = (time_ns)(info.tcpi_busy_time - info.tcpi_rwnd_limited) * NS_PER_US;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The option congestion on real sockets: each path of both ends has what was asked for, and a refusal has words. */
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "driver/congestion.h"
@@ -214,14 +216,16 @@ static void set_and_kept_for_a_thin_stream(void)
 	free(c);
 }
 
-/* What a socket tells of a path that was never filled. */
-static void unfilled_by_one_byte(void)
+/* What a socket tells of a path that is not filled, is filled, and is not filled any more. */
+static void unfilled_or_filled(void)
 {
+	static char bytes[65536];
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof address;
 	struct carrier_losses losses;
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0), accepted;
 	char byte = 1;
+	int left;
 
 	CHECK(listener >= 0 && fd >= 0);
 	CHECK(bind(listener, (struct sockaddr *)&address, length) == 0 && listen(listener, 1) == 0);
@@ -231,6 +235,18 @@ static void unfilled_by_one_byte(void)
 	CHECK(accepted >= 0 && send(fd, &byte, 1, 0) == 1 && recv(accepted, &byte, 1, 0) == 1);
 	congestion_losses(fd, &losses);
 	/* Of older kernels nothing is known. */
+	CHECK(!losses.known || losses.unfilled);
+	while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+		;
+	congestion_losses(fd, &losses);
+	CHECK(!losses.unfilled);
+	/* Read to its end, and acknowledged. */
+	shutdown(fd, SHUT_WR);
+	while (recv(accepted, bytes, sizeof bytes, 0) > 0)
+		;
+	while (ioctl(fd, SIOCOUTQ, &left) == 0 && left > 0)
+		usleep(1000);
+	congestion_losses(fd, &losses);
 	CHECK(!losses.known || losses.unfilled);
 	close(accepted);
 	close(fd);
@@ -266,7 +282,7 @@ int main(void)
 	RUN(none_of_that_name);
 	RUN(set_and_taken_back);
 	RUN(set_and_kept_for_a_thin_stream);
-	RUN(unfilled_by_one_byte);
+	RUN(unfilled_or_filled);
 	RUN(not_allowed);
 	RUN(there_already);
 	return 0;

@@ -447,6 +447,77 @@ static void one_notifier_for_both_directions(void)
 	hawser_close(b);
 }
 
+/* --- Reset while the descriptor is full --- */
+
+static void *reads_for_ever(void *argument)
+{
+	struct work *w = argument;
+	char byte;
+
+	CHECK_EQ(read(w->fd, &byte, 1), -1);
+	CHECK_EQ(errno, ECONNRESET);
+	return NULL;
+}
+
+static void *writes_for_ever(void *argument)
+{
+	static char bytes[LOTS];
+	struct work *w = argument;
+	ssize_t n;
+
+	while ((n = send(w->fd, bytes, sizeof bytes, MSG_NOSIGNAL)) > 0)
+		;
+	CHECK_EQ(n, -1);
+	CHECK_EQ(errno, EPIPE);
+	return NULL;
+}
+
+/* Until nothing more goes into it. */
+static void await_full(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	while (poll(&p, 1, 0) > 0)
+		usleep(1000);
+}
+
+/* The kernel keeps one error for both threads: it is the reader's, and the writer, asleep, has another. */
+static void reset_beside_a_sleeping_writer(void)
+{
+	struct pair p = stream_pair();
+	struct work out = { .fd = p.dialled }, in = { .fd = p.dialled };
+
+	start(&in, reads_for_ever);
+	start(&out, writes_for_ever);
+	await_full(p.dialled);
+	CHECK_EQ(hawser_abort(p.accepted), 0);
+	finish(&out);
+	finish(&in);
+	close(p.dialled);
+	close(p.accepted);
+}
+
+static void reset_of_a_polling_writer(void)
+{
+	struct pair p = stream_pair();
+	struct pollfd poller = { .fd = p.dialled, .events = POLLIN };
+	static char bytes[PACKET_MAX];
+	char byte;
+
+	do
+		while (send(p.dialled, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+			;
+	while (poll(&(struct pollfd){ .fd = p.dialled, .events = POLLOUT }, 1, 100) > 0);
+	CHECK_EQ(hawser_abort(p.accepted), 0);
+	CHECK_EQ(poll(&poller, 1, WAIT_MS), 1);
+	CHECK_EQ(read(p.dialled, &byte, 1), -1);
+	CHECK_EQ(errno, ECONNRESET);
+	CHECK_EQ(send(p.dialled, bytes, 1, MSG_NOSIGNAL), -1);
+	CHECK_EQ(errno, EPIPE);
+	close(p.dialled);
+	close(p.accepted);
+}
+
 static void *receives_for_ever(void *argument)
 {
 	char byte;
@@ -581,6 +652,8 @@ int main(void)
 	RUN(packets_both_ways);
 	RUN(packets_then_reset);
 	RUN(oversized_packet);
+	RUN(reset_beside_a_sleeping_writer);
+	RUN(reset_of_a_polling_writer);
 	RUN(handle_stream);
 	RUN(handle_made_in_mid_stream);
 	RUN(handle_messages);
