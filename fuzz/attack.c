@@ -244,7 +244,7 @@ static void judge_reading(struct attack *w, unsigned i, const uint8_t *bytes, si
 
 	if (error == -ENOMEM) {
 		if (w->path[i]->garbage)
-			judge_strange(&w->judge, w->judge.consumed, UINT64_MAX);
+			judge_strange(&w->judge, w->judge.consumed, w->judge.limit + taken);
 		believe(w);
 		judge_read(&w->judge, own, taken);
 		w->judge.path[i].in_bytes += length;
