@@ -60,6 +60,7 @@ int endpoint_new(struct engine *e, const struct endpoint_config *config, struct 
 		record_reader_init(&packets->reader, UINT64_MAX);
 	}
 	drive_init(&ep->drive);
+	coalesce_init(&ep->coalesce);
 	pthread_mutex_init(&ep->lock, NULL);
 	pthread_cond_init(&ep->changed, NULL);
 	ep->pump.run = pump;
@@ -218,6 +219,7 @@ static void tell_dialler(struct endpoint *ep, bool consider)
 
 static void arm(struct endpoint *ep, time_ns now)
 {
+	coalesce_look(ep, now);
 	bool driven = drive_look(ep, now), telling = ep->ended_at && endpoint_has_links(ep);
 	time_ns again = telling ? ep->ended_at + TELL_END_NS : TIME_NEVER;
 

@@ -23,6 +23,7 @@
 
 #include "core/reason.h"
 #include "core/session.h"
+#include "driver/coalesce.h"
 #include "driver/drive.h"
 #include "driver/engine.h"
 #include "driver/failure.h"
@@ -113,6 +114,7 @@ struct endpoint {
 	struct lent *lent;              /* buffers of the program's; NULL: none ever */
 
 	struct drive drive;
+	struct coalesce coalesce;
 	struct task pump;
 	struct timer deadline;          /* the session's, or sooner: to take back blocks that lie idle */
 	uint64_t promised_bytes;        /* of memory_promise: the window, and what is promised beyond it still */

@@ -91,6 +91,7 @@ void endpoint_end_session(struct endpoint *ep, time_ns now)
 	ep->session = NULL;
 	explicit_bzero(ep->secret, sizeof ep->secret);
 	drive_fini(ep);
+	coalesce_fini(ep);
 	timer_stop(ep->engine, &ep->deadline);
 	timer_stop(ep->engine, &ep->retry);
 	timer_stop(ep->engine, &ep->linger);

@@ -149,6 +149,11 @@ void timer_stop(struct engine *e, struct timer *t)
 	timers_stop(&e->timers, t);
 }
 
+bool engine_is_prompt(const struct engine *e)
+{
+	return !e->no_pwait2;
+}
+
 void engine_post(struct engine *e, struct task *t)
 {
 	assert(t->run);

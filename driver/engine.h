@@ -61,6 +61,8 @@ time_ns engine_now(const struct engine *e);
 time_ns clock_now(void);
 int timer_start(struct engine *e, struct timer *t, time_ns at);
 void timer_stop(struct engine *e, struct timer *t);
+/* Whether deadlines are kept to the microsecond; else (an older kernel) to the millisecond. */
+bool engine_is_prompt(const struct engine *e);
 
 /* Until then the loop does not sleep, but looks again and again, and lets others run between. */
 void engine_spin(struct engine *e, time_ns until);

@@ -438,7 +438,8 @@ ssize_t face_handle_send(struct hawser *h, const struct iovec *iov, int count, i
 	ssize_t sent = send_locked(h, &from, flags);
 	if (sent > LONG_COPY_BYTES)
 		ep->drive.now = clock_now();
-	drive_write(ep);
+	if (sent <= 0 || !coalesce_holds(ep, (size_t)sent))
+		drive_write(ep);
 	end_call(ep, &h->sending, &ep->face.sending, cancel);
 	return sent;
 }

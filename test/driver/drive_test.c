@@ -289,6 +289,35 @@ static void one_blocks_another_sends(void)
 	close_pair(&p);
 }
 
+/* Sends that are small and many, after which the sender makes no call until all has come. */
+static void bursts_arrive(void)
+{
+	struct pair p = open_pair();
+	uint8_t bytes[1000];
+	size_t at = 0;
+
+	for (unsigned burst = 0; burst < 300; burst++) {
+		unsigned end = burst / 10 % 2;
+		size_t sends = 1 + burst * 7 % 200, from = at;
+
+		for (size_t i = 0; i < sends; i++) {
+			size_t length = 1 + (burst + i) % 100;
+
+			fill(bytes, length, at, 1);
+			CHECK_EQ(hawser_send(p.handle[end], bytes, length, 0), length);
+			at += length;
+		}
+		while (from < at) {
+			ssize_t n = hawser_recv(p.handle[!end], bytes, sizeof bytes, NULL);
+
+			CHECK(n > 0 && (size_t)n <= at - from);
+			verify(bytes, (size_t)n, from, 1);
+			from += (size_t)n;
+		}
+	}
+	close_pair(&p);
+}
+
 struct rest {
 	hawser_t *handle;
 	long switches;
@@ -369,6 +398,7 @@ int main(void)
 	RUN(engine_takes_over);
 	RUN(one_blocks_another_sends);
 	RUN(one_blocks_another_polls);
+	RUN(bursts_arrive);
 	RUN(waiting_is_sleeping);
 	RUN(memory_that_faults);
 	RUN(both_ways_with_cuts);
