@@ -14,6 +14,11 @@
 /* A queue that our own bytes make may count for so much, in least round trips. */
 #define QUEUE_ROUND_TRIPS 4
 
+static time_ns longer(time_ns a, time_ns b)
+{
+	return a > b ? a : b;
+}
+
 uint64_t sender_reach(const struct sender *s)
 {
 	uint64_t end = s->buffer.end;
@@ -108,26 +113,30 @@ void sender_rest(struct sender *s)
 	send_buffer_set_limit(&s->buffer, s->start_bytes);
 }
 
+/* Its round trips are the machine's own: a carrier within one host, or one that no cable slows down. */
+static bool within_machine(const struct health *h)
+{
+	return h->report.known && h->report.rtt_ns < NETWORK_RTT_NS;
+}
+
 /*
  * Of one path without most of the queue that our own bytes make, which would grow with the buffer; but round trips that
- * vary need more than the least. At the rates of memory the least is enough. Of several with all of it: what a
- * path delivers last holds up what the others have delivered meanwhile.
+ * vary need more than the least. At the rates of memory the least is enough.
  */
-static time_ns useful_rtt_ns(const struct health *h, bool several)
+static time_ns lone_rtt_ns(const struct health *h)
 {
-	time_ns carrier_ns = h->report.known ? h->report.rtt_min_ns : 0;
-
-	if (several)
-		return h->srtt_ns;
-	if (h->report.known && h->report.rtt_ns >= NETWORK_RTT_NS)
+	if (h->report.known && !within_machine(h))
 		return h->report.rtt_ns < QUEUE_ROUND_TRIPS * h->rtt_min_ns ? h->report.rtt_ns :
 									      QUEUE_ROUND_TRIPS * h->rtt_min_ns;
-	return carrier_ns > 0 && carrier_ns < h->rtt_min_ns ? carrier_ns : h->rtt_min_ns;
+	if (h->report.known && h->report.rtt_min_ns > 0 && h->report.rtt_min_ns < h->rtt_min_ns)
+		return h->report.rtt_min_ns;
+	return h->rtt_min_ns;
 }
 
 void sender_grow(struct sender *s)
 {
-	time_ns rtt_ns = 0, alone_ns = 0;
+	time_ns queued_ns = 0, lone_ns = 0;
+	bool network = false;
 	unsigned paths = 0;
 	uint64_t bytes;
 
@@ -139,12 +148,17 @@ void sender_grow(struct sender *s)
 		/* Of use is what carries. */
 		if (h == NULL || !health_usable(h) || health_outstanding(h) == 0)
 			continue;
-		alone_ns = useful_rtt_ns(h, false);
-		if (useful_rtt_ns(h, true) > rtt_ns)
-			rtt_ns = useful_rtt_ns(h, true);
+		lone_ns = longer(lone_ns, lone_rtt_ns(h));
+		queued_ns = longer(queued_ns, h->srtt_ns);
+		network |= !within_machine(h);
 		paths++;
 	}
-	bytes = window_for_paths(sender_rate(s), paths > 1 ? rtt_ns : alone_ns, paths > 1);
+	/*
+	 * Of several with all of the queue: what a path delivers last holds up what the others have delivered meanwhile.
+	 * Within the machine that is over before it matters.
+	 */
+	bool several = paths > 1 && network;
+	bytes = window_for_paths(sender_rate(s), several ? queued_ns : lone_ns, several);
 	/* With less than several carriers take in round trips not known yet, they would take copies before the rest. */
 	if (bytes > s->most_bytes || (paths > 1 && s->mode == MODE_CONVERGE))
 		bytes = s->most_bytes;

@@ -2,6 +2,7 @@
 /* The sending direction: how far it may go, and what acknowledgements do to it. */
 #include <errno.h>
 
+#include "core/window.h"
 #include "test/solo.h"
 #include "test/test.h"
 #include "test/world.h"
@@ -212,6 +213,188 @@ static void nothing_is_saved_that_stays(void)
 	solo_free(solo);
 }
 
+/* --- the size of the window --- */
+
+#define START (1u << 20)
+#define MOST  (64u << 20)
+
+/* A path whose bytes are under way, as far as the window is concerned. */
+struct given_path {
+	uint64_t rate_bytes;
+	time_ns srtt_ns, rtt_min_ns;
+	bool reported;
+	time_ns carrier_ns, carrier_min_ns;
+};
+
+static struct solo *solo_growing(enum session_mode mode, unsigned paths, const struct given_path *given)
+{
+	struct session_config config = world_config(mode);
+	struct solo *solo;
+
+	config.send_limit_bytes = MOST;
+	config.start_bytes = START / WINDOW_SEND_STARTS;
+	solo = solo_new(&config, MOST);
+	for (unsigned i = 0; i < paths; i++)
+		solo_path(solo, i, NS_PER_MS, true);
+	solo_write(solo, paths * FRAME_PAYLOAD_MAX);
+	for (unsigned i = 0; i < paths; i++)
+		CHECK(solo_carry(solo, i, FRAME_PAYLOAD_MAX) > 0);
+	for (unsigned i = 0; i < paths; i++) {
+		struct health *h = &solo->path[i].health;
+
+		h->rate_bytes = given[i].rate_bytes;
+		h->srtt_ns = given[i].srtt_ns;
+		h->rtt_min_ns = given[i].rtt_min_ns;
+		h->report.known = given[i].reported;
+		h->report.rtt_ns = given[i].carrier_ns;
+		h->report.rtt_min_ns = given[i].carrier_min_ns;
+	}
+	return solo;
+}
+
+/* What the window has become, in bytes; START: it did not grow. */
+static uint64_t grown(enum session_mode mode, unsigned paths, const struct given_path *given)
+{
+	struct solo *solo = solo_growing(mode, paths, given);
+	uint64_t limit_bytes;
+
+	CHECK_EQ(solo->s->sender.buffer.limit_bytes, START);
+	sender_grow(&solo->s->sender);
+	limit_bytes = solo->s->sender.buffer.limit_bytes;
+	solo_free(solo);
+	return limit_bytes;
+}
+
+/* 100 MB/s: 100 KB in a millisecond. */
+#define RATE 100000000u
+
+/* Twice what is moved in that time, in whole blocks. */
+static uint64_t twice(time_ns rtt_ns)
+{
+	return window_for_paths(RATE, rtt_ns, false);
+}
+
+static void one_path_of_a_network(void)
+{
+	struct given_path p = { RATE, 90 * NS_PER_MS, 20 * NS_PER_MS, true, 50 * NS_PER_MS, 15 * NS_PER_MS };
+
+	/* The carrier's round trip, not that of our own queue ... */
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), twice(50 * NS_PER_MS));
+	/* ... nor more of its queue than four of the least. */
+	p.carrier_ns = 81 * NS_PER_MS;
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), twice(80 * NS_PER_MS));
+	/* At a millisecond the network begins. */
+	p = (struct given_path){ 10 * RATE, 9 * NS_PER_MS, 4 * NS_PER_MS, true, NS_PER_MS, 0 };
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), window_for_paths(10 * RATE, NS_PER_MS, false));
+}
+
+static void one_path_whose_carrier_says_nothing(void)
+{
+	struct given_path p = { RATE, 90 * NS_PER_MS, 20 * NS_PER_MS, false, 50 * NS_PER_MS, 10 * NS_PER_MS };
+
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), twice(20 * NS_PER_MS));
+}
+
+static void one_path_within_the_machine(void)
+{
+	struct given_path p = { UINT64_C(1000000000), 900 * NS_PER_US, 700 * NS_PER_US, true, NS_PER_MS - 1, 600 * NS_PER_US };
+
+	/* The least of both, where there is such. */
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), window_for_paths(p.rate_bytes, 600 * NS_PER_US, false));
+	p.carrier_min_ns = 800 * NS_PER_US;
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), window_for_paths(p.rate_bytes, 700 * NS_PER_US, false));
+	p.carrier_min_ns = 0;
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), window_for_paths(p.rate_bytes, 700 * NS_PER_US, false));
+	p.carrier_min_ns = NS_PER_US;
+	CHECK_EQ(grown(MODE_STRIPE, 1, &p), START);
+}
+
+static void several_paths_of_a_network(void)
+{
+	struct given_path p[3] = {
+		{ RATE / 2, 40 * NS_PER_MS, 20 * NS_PER_MS, true, 30 * NS_PER_MS, 15 * NS_PER_MS },
+		{ RATE / 2, 70 * NS_PER_MS, 20 * NS_PER_MS, true, 30 * NS_PER_MS, 15 * NS_PER_MS },
+		{ 0, 50 * NS_PER_MS, 20 * NS_PER_MS, true, 30 * NS_PER_MS, 15 * NS_PER_MS },
+	};
+	uint64_t whole = window_for_paths(RATE, 70 * NS_PER_MS, true);
+
+	/* All of the queue, of the one that delivers last, wherever it stands. */
+	CHECK_EQ(grown(MODE_STRIPE, 3, p), whole);
+	p[0].srtt_ns = 70 * NS_PER_MS;
+	p[1].srtt_ns = 40 * NS_PER_MS;
+	CHECK_EQ(grown(MODE_STRIPE, 2, p), whole);
+	CHECK_EQ(grown(MODE_DUPLICATE, 2, p), whole);
+	/* One alone may be as slow as a network. */
+	p[1].carrier_ns = NS_PER_US;
+	CHECK_EQ(grown(MODE_STRIPE, 2, p), whole);
+	p[0].reported = false;
+	CHECK_EQ(grown(MODE_STRIPE, 2, p), whole);
+	/* Copies are not to go before what is new. */
+	CHECK_EQ(grown(MODE_CONVERGE, 2, p), MOST);
+	p[0].rate_bytes = RATE;
+	CHECK_EQ(grown(MODE_CONVERGE, 1, p), twice(20 * NS_PER_MS));
+}
+
+static void several_paths_within_the_machine(void)
+{
+	struct given_path p[2] = {
+		{ UINT64_C(1000000000), 900 * NS_PER_US, 600 * NS_PER_US, true, 100 * NS_PER_US, 500 * NS_PER_US },
+		{ UINT64_C(1000000000), 900 * NS_PER_US, 800 * NS_PER_US, true, 100 * NS_PER_US, 700 * NS_PER_US },
+	};
+
+	CHECK_EQ(grown(MODE_STRIPE, 2, p), window_for_paths(UINT64_C(2000000000), 700 * NS_PER_US, false));
+	p[0].carrier_min_ns = p[1].carrier_min_ns = 10 * NS_PER_US;
+	CHECK_EQ(grown(MODE_STRIPE, 2, p), START);
+}
+
+static void what_carries_nothing_is_of_no_use(void)
+{
+	struct given_path p[2] = {
+		{ RATE, 50 * NS_PER_MS, 20 * NS_PER_MS, true, 20 * NS_PER_MS, 20 * NS_PER_MS },
+		{ 0, 200 * NS_PER_MS, 20 * NS_PER_MS, true, 20 * NS_PER_MS, 20 * NS_PER_MS },
+	};
+	struct solo *solo = solo_growing(MODE_STRIPE, 2, p);
+
+	solo->path[1].health.proven_bytes = solo->path[1].health.sent_bytes;
+	CHECK_EQ(health_outstanding(&solo->path[1].health), 0);
+	sender_grow(&solo->s->sender);
+	CHECK_EQ(solo->s->sender.buffer.limit_bytes, twice(20 * NS_PER_MS));
+	solo_free(solo);
+
+	/* A byte is something. */
+	solo = solo_growing(MODE_STRIPE, 2, p);
+	solo->path[1].health.proven_bytes = solo->path[1].health.eliciting_bytes - 1;
+	sender_grow(&solo->s->sender);
+	CHECK_EQ(solo->s->sender.buffer.limit_bytes, window_for_paths(RATE, 200 * NS_PER_MS, true));
+	solo_free(solo);
+
+	solo = solo_growing(MODE_STRIPE, 2, p);
+	health_move(&solo->path[1].health, HEALTH_SUSPECT, solo->now);
+	sender_grow(&solo->s->sender);
+	CHECK_EQ(solo->s->sender.buffer.limit_bytes, twice(20 * NS_PER_MS));
+	solo_free(solo);
+}
+
+static void it_only_grows_to_its_most(void)
+{
+	struct given_path p = { RATE, 90 * NS_PER_MS, 50 * NS_PER_MS, true, 50 * NS_PER_MS, 15 * NS_PER_MS };
+	struct solo *solo = solo_growing(MODE_STRIPE, 1, &p);
+	struct sender *s = &solo->s->sender;
+
+	/* Of what is acknowledged. */
+	CHECK_EQ(sender_acknowledge(s, &solo->s->stock, 1), 0);
+	CHECK_EQ(s->buffer.limit_bytes, twice(50 * NS_PER_MS));
+	solo->path[0].health.rate_bytes = RATE / 2;
+	sender_grow(s);
+	CHECK_EQ(s->buffer.limit_bytes, twice(50 * NS_PER_MS));
+	solo->path[0].health.rate_bytes = 100 * (uint64_t)RATE;
+	sender_grow(s);
+	CHECK_EQ(s->buffer.limit_bytes, MOST);
+	sender_rest(s);
+	CHECK_EQ(s->buffer.limit_bytes, START);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(reach);
@@ -223,5 +406,12 @@ int main(void)
 	RUN(the_longest_stretch);
 	RUN(acknowledged_neighbours_become_one);
 	RUN(nothing_is_saved_that_stays);
+	RUN(one_path_of_a_network);
+	RUN(one_path_whose_carrier_says_nothing);
+	RUN(one_path_within_the_machine);
+	RUN(several_paths_of_a_network);
+	RUN(several_paths_within_the_machine);
+	RUN(what_carries_nothing_is_of_no_use);
+	RUN(it_only_grows_to_its_most);
 	return 0;
 }
