@@ -130,6 +130,7 @@ bench_one()
 	row one-lent 'the same, buffers lent' Mb/s goodput_mbps tcp mptcp lent-converge tcp 'of TCP' '>=' 0.85
 	row one-descriptor 'the same, descriptor' Mb/s goodput_mbps tcp mptcp fd-converge tcp 'of TCP' '>=' 0.35
 	row one-cpu 'one unshaped veth, CPU of both ends' s/GB cpu_s_per_gb tcp mptcp converge tcp 'of TCP' '<=' 1.3
+	row one-cpu-lent 'the same, buffers lent' s/GB cpu_s_per_gb tcp mptcp lent-converge tcp 'of TCP' - ''
 	lab_down
 }
 
