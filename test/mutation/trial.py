@@ -24,6 +24,8 @@ from mutants import mutated
 
 FLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-fPIC', '-w']
 SANITIZE = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all']
+OWN, QUICK, WORLDS, SLOW = range(4)
+QUICK_PLACES, FULL_PLACES = (OWN, QUICK), (WORLDS, SLOW)
 QUICK_S, LONGEST_WALL_S, MEMORY_BYTES = 1, 300, 2 << 30
 
 
@@ -200,14 +202,15 @@ class Bench:
     def own(self, file):
         return [n for n in self.tests if n.startswith(os.path.basename(file)[:-2])]
 
-    def order(self, file):
-        """Its own tests first, then the quick ones, the worlds, and what takes longer than those."""
+    def order(self, file, places):
+        """Those of its places: its own tests, the quick ones, the worlds, and what takes longer than those."""
         own, slow = self.own(file), max(self.seconds.get('sim', 0), QUICK_S)
         place = {}
         for name in self.tests + (['sim'] if self.worlds > 0 else []):
-            place[name] = 0 if name in own else 2 if name == 'sim' else 1 if self.seconds[name] <= slow else 3
+            place[name] = OWN if name in own else WORLDS if name == 'sim' else \
+                QUICK if self.seconds[name] <= slow else SLOW
         return [n for n in sorted(place, key=lambda n: (place[n], self.seconds[n]))
-                if not self.quick or place[n] < 3]
+                if place[n] in places and (place[n] != SLOW or not self.quick)]
 
     def same_code(self, text, changed, folder):
         """Whether the compiler, at its keenest, makes the same code of both."""
@@ -226,8 +229,8 @@ class Bench:
                 return name
         return None
 
-    def judge(self, mutant):
-        """(verdict, by): killed, survived, same (equal code), broken (does not compile)"""
+    def judge(self, mutant, tests):
+        """(verdict, by): killed, survived these tests, same (equal code), broken (does not compile)"""
         folder = self.path('run-%d' % os.getpid())
         os.makedirs(folder, exist_ok=True)
         text = open(os.path.join(self.tree, mutant.file)).read()
@@ -237,13 +240,24 @@ class Bench:
         if digest(out) == digest(self.object(mutant.file)):
             return 'same', ''
         self.link([out if f == mutant.file else self.object(f) for f in self.files], folder + '/libcore.so')
-        for name in self.order(mutant.file):
+        for name in tests:
             how = self.fails(name, folder, self.limit(name))
             if how is not None:
                 return 'killed', name + ' ' + how
-        if self.same_code(text, changed, folder):
-            return 'same', ''
-        name = self.fails_sanitized(mutant.file, changed, folder)
+        return ('same' if self.same_code(text, changed, folder) else 'survived'), ''
+
+    def judge_quickly(self, mutant):
+        """By the tests of its file and the quick ones, which most do not survive."""
+        return self.judge(mutant, self.order(mutant.file, QUICK_PLACES))
+
+    def judge_fully(self, mutant):
+        """What survived those: by worlds, the slow tests and the sanitizers."""
+        verdict, by = self.judge(mutant, self.order(mutant.file, FULL_PLACES))
+        if verdict != 'survived':
+            return verdict, by
+        folder = self.path('run-%d' % os.getpid())
+        name = self.fails_sanitized(mutant.file, mutated(open(os.path.join(self.tree, mutant.file)).read(), mutant),
+                                    folder)
         return ('killed', name + ' sanitized') if name is not None else ('survived', '')
 
 
@@ -264,5 +278,9 @@ def start_worker(shared):
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.RLIM_INFINITY))
 
 
-def work(mutant):
-    return mutant, bench.judge(mutant)
+def work_quickly(mutant):
+    return mutant, bench.judge_quickly(mutant)
+
+
+def work_fully(mutant):
+    return mutant, bench.judge_fully(mutant)
