@@ -4,7 +4,7 @@ import collections
 import json
 import os
 
-BEGIN, END = '<!-- script/mutate --markdown: from here -->', '<!-- to here -->'
+BEGIN, END = '<!-- script/mutate --write: from here -->', '<!-- to here -->'
 CLASSES = {'open': 'To be killed by a better test', 'tuning': 'Tuning: another value is another taste',
            'equivalent': 'Equivalent, for the reason given', 'harmless': 'No fault: slower, larger or later by a trifle'}
 
@@ -73,7 +73,7 @@ def markdown(shown, total, options, words):
 
 def show(shown, total, options, root):
     words = judged(root)
-    if options.markdown:
+    if options.write:
         name = os.path.join(root, 'docs/mutants.md')
         text = open(name).read()
         head, tail = text.split(BEGIN)[0], text.split(END)[1]
