@@ -66,23 +66,34 @@ static void one_direction_goes_on(void)
 	solo_free(solo);
 }
 
-/* Nothing is waited for when all is over, also where an answer is owed that nobody misses now. */
+/* Nothing is waited for when all is over, nor asked: not an answer that is owed, nor a path that joins too late. */
 static void over_is_over(void)
 {
+	struct solo_frame frame;
+
 	begin(MODE_STRIPE, 2);
 	solo_write(solo, 100);
 	session_send_finish(s, solo->now);
 	solo_carry_all(solo);
-	CHECK_EQ(solo_data(solo, 0, 0, 10, true), 0);
 	CHECK_EQ(solo_ack(solo, 0, 101, NULL, 0), 0);
 	solo->path[1].ping_due = true;
 	solo_carry_all(solo);
+	CHECK_EQ(solo_data(solo, 0, 0, 10, true), 0);
 	CHECK_EQ(session_state(s), SESSION_FINISHED);
+	solo_carry_all(solo);
 	CHECK(session_deadline(s, solo->now) < TIME_NEVER);
 	close_done(0);
 	CHECK_EQ(session_state(s), SESSION_CLOSED);
 	CHECK_EQ(session_reason(s), REASON_NONE);
 	CHECK_EQ(session_deadline(s, solo->now), TIME_NEVER);
+	solo_path(solo, 2, RTT, false);
+	for (unsigned i = 0; i < 20; i++) {
+		CHECK_EQ(session_deadline(s, solo->now), TIME_NEVER);
+		solo_pass(solo, NS_PER_S);
+		solo_carry_all(solo);
+	}
+	CHECK(!solo_take_type(solo, 2, FRAME_PING, &frame));
+	CHECK_EQ(session_state(s), SESSION_CLOSED);
 	solo_free(solo);
 }
 
@@ -149,6 +160,25 @@ static void suspected_no_sooner_than_the_floor(void)
 	CHECK(trusted_for(TIME_NEVER) > 20 * NS_PER_S);
 }
 
+/* Patience begins when the answer is due, not when it was asked for: after a round trip, where those do not vary. */
+static void patience_from_when_it_is_due(void)
+{
+	time_ns ends_at;
+
+	begin(MODE_STRIPE, 1);
+	solo->path[0].health.rttvar_ns = 0;
+	solo_pass(solo, NS_PER_S);
+	solo_write(solo, 100);
+	solo_carry_all(solo);
+	ends_at = solo->now + RTT + 300 * NS_PER_S;
+	solo_pass(solo, ends_at - 1 - solo->now);
+	CHECK_EQ(session_state(s), SESSION_OPEN);
+	solo_pass(solo, 1);
+	CHECK_EQ(session_state(s), SESSION_RESET);
+	CHECK_EQ(session_reason(s), REASON_RESUME_TIMEOUT);
+	solo_free(solo);
+}
+
 /* --- figures --- */
 
 /* What the peer's program has taken, as the peer tells it; never more than there is, whatever it tells. */
@@ -205,6 +235,7 @@ int main(void)
 	RUN(over_is_over);
 	RUN(words_after_copies);
 	RUN(suspected_no_sooner_than_the_floor);
+	RUN(patience_from_when_it_is_due);
 	RUN(what_the_peer_has_taken);
 	RUN(what_came_twice);
 	return 0;

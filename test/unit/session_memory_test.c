@@ -61,6 +61,7 @@ static void what_windows_cost(void)
 	struct session_config none = windows(0, 0), fit = windows(FITS_BYTES / 4, FITS_BYTES / 4 * 3);
 	struct session_config more = windows(FITS_BYTES / 4, FITS_BYTES / 4 * 3 + BLOCK_BYTES);
 
+	CHECK_EQ(session_bytes(&none), sizeof(struct session));
 	CHECK_EQ(session_bytes(&fit), session_bytes(&none));
 	CHECK_EQ(session_bytes(&more), session_bytes(&none) + (WORK_SLOTS + 1) * sizeof(void *));
 }
