@@ -306,6 +306,8 @@ static struct solo *solo_that_holds(void)
 	CHECK_EQ(reading(solo, 4 * FULL, 3 * FULL, 16, &error), FULL);
 	CHECK_EQ(error, -ENOMEM);
 	CHECK(solo->s->held.more_count > 0);
+	/* The blocks that it waits in come back: they count as spare ones. */
+	CHECK_EQ(session_blocks_wanted(solo->s) + solo->s->stock.free + 1 + solo->s->held.more_count, STOCK_BLOCKS);
 	return solo;
 }
 
