@@ -187,6 +187,11 @@ static void somebody_takes_the_last_bytes(void)
 	}
 	CHECK(given_next(0) || given_next(1));
 	given_end();
+	/* Nor two that are alike to the nanosecond. */
+	given_begin(MODE_STRIPE, 2, 100);
+	solo->path[0].health.rttvar_ns = solo->path[1].health.rttvar_ns = 0;
+	CHECK(given_next(0) || given_next(1));
+	given_end();
 }
 
 /* A path far slower than the other must not hold up a window, whatever its size. */
