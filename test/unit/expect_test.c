@@ -2,6 +2,7 @@
 /* Several frames in one reading, expected rightly or in vain. */
 #include <errno.h>
 
+#include "core/bytes.h"
 #include "test/solo.h"
 #include "test/test.h"
 #include "test/world.h"
@@ -414,6 +415,101 @@ static void over_meanwhile(void)
 	solo_free(solo);
 }
 
+/* An unread byte goes first, a program that reads no more wants nothing, and nor does a session that is over. */
+static void nobody_waits_for_frames(void)
+{
+	struct solo *solo = solo_in_streak();
+	struct iovec iov[16];
+	int error;
+
+	put_next(FULL);
+	CHECK_EQ(reading(solo, 0, SIZE_MAX, 4, &error), 0);
+	while (wire.at < wire.end)
+		CHECK_EQ(reading(solo, 0, SIZE_MAX, 4, &error), 0);
+	session_receive_consume(solo->s, FULL - 1, solo->now);
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 16), 1);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	session_receive_consume(solo->s, 1, solo->now);
+	solo_lend(solo);
+	CHECK(session_place(solo->s, &solo->path[0], iov, 16) > 1);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	session_receive_discard(solo->s, solo->now);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 16), 1);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	solo_free(solo);
+
+	solo = solo_in_streak();
+	session_reset(solo->s, REASON_ABORTED, solo->now);
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 16), 1);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	solo_free(solo);
+}
+
+/* Both have ended and both know it, while a path in a streak still stands. */
+static void nobody_waits_for_frames_after_the_end(void)
+{
+	struct solo *solo = solo_in_streak();
+	struct frame_close close = { .reason = REASON_DONE };
+	uint8_t frame[FRAME_HEADER_BYTES + FRAME_CLOSE_BYTES];
+	struct iovec iov[16];
+
+	solo_path(solo, 1, NS_PER_MS, false);
+	session_send_finish(solo->s, solo->now);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_data(solo, 1, wire.offset, 0, true), 0);
+	CHECK_EQ(solo_feed(solo, 1, frame, frame_close_encode(frame, sizeof frame, &close)), 0);
+	CHECK_EQ(session_state(solo->s), SESSION_CLOSED);
+	solo_lend(solo);
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 16), 1);
+	CHECK_EQ(session_arrived(solo->s, &solo->path[0], 0, solo->now), 0);
+	solo_free(solo);
+}
+
+/* What is skipped is skipped, though it looks like the frame that is expected. */
+static void what_only_looks_like_frames(void)
+{
+	struct frame_data data = { .length = FULL };
+	uint32_t length = HEAD + 100;
+	struct solo *solo = solo_in_streak();
+	int error;
+
+	data.offset = wire.offset;
+	put_u32(put_zero(put_u8(put_u8(wire.bytes + wire.end, 98), FRAME_FLAG_OPTIONAL | 0x80), 2), length);
+	frame_data_encode(wire.bytes + wire.end + FRAME_HEADER_BYTES, HEAD, &data);
+	memset(wire.bytes + wire.end + FRAME_HEADER_BYTES + HEAD, 0xaa, 100);
+	wire.end += FRAME_HEADER_BYTES + length;
+	put_next(FULL);
+	CHECK_EQ(reading(solo, 0, FRAME_HEADER_BYTES, 16, &error), 0);
+	CHECK_EQ(error, 0);
+	CHECK_EQ(reading(solo, sizeof memory, length, 16, &error), 0);
+	CHECK_EQ(error, 0);
+	CHECK_EQ(session_readable(solo->s), 0);
+	read_the_rest(solo);
+	CHECK_EQ(solo->s->receive.consumed, wire.offset);
+	solo_free(solo);
+}
+
+/* A header without a byte behind it is nothing that the peer is to be told. */
+static void a_header_alone_is_no_news(void)
+{
+	struct solo *solo = solo_in_streak();
+	int error;
+
+	put_next(FULL);
+	solo->now += NS_PER_S;
+	solo_carry_all(solo);
+	CHECK(!solo->path[0].ack_due);
+	CHECK_EQ(reading(solo, sizeof memory, HEAD, 16, &error), 0);
+	CHECK_EQ(error, 0);
+	CHECK(!solo->path[0].ack_due);
+	CHECK_EQ(reading(solo, sizeof memory, 1, 16, &error), 1);
+	CHECK(solo->path[0].ack_due);
+	solo_free(solo);
+}
+
 static uint32_t random_state;
 
 static uint32_t below(uint32_t limit)
@@ -479,6 +575,10 @@ int main(void)
 	RUN(nothing_is_expected);
 	RUN(the_end_comes_first);
 	RUN(over_meanwhile);
+	RUN(nobody_waits_for_frames);
+	RUN(nobody_waits_for_frames_after_the_end);
+	RUN(what_only_looks_like_frames);
+	RUN(a_header_alone_is_no_news);
 	RUN(anything_in_any_pieces);
 	return 0;
 }

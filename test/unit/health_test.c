@@ -772,6 +772,31 @@ static void a_handshake_that_took_long(void)
 	CHECK_EQ(h.srtt_ns, 18 * NS_PER_S);
 }
 
+/* How long a carrier is silent as a rule is not forgotten because its round trip is the one that was known. */
+static void a_known_round_trip_is_no_news(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1, .rtt_ns = 20 * MS };
+	time_ns now = NS_PER_S, stops_at;
+
+	anew(20 * MS);
+	health_sent(&h, 1000, true, now);
+	health_report(&h, &report, now);
+	now += 40 * MS;
+	report.ack_age_ns = 40 * MS;
+	health_report(&h, &report, now);
+	report.delivered = 2;
+	report.ack_age_ns = 0;
+	health_report(&h, &report, now);
+	stops_at = health_stops_at(&h, FLOOR);
+	CHECK(stops_at > now + 40 * MS);
+	health_report(&h, &report, now);
+	CHECK_EQ(health_stops_at(&h, FLOOR), stops_at);
+	/* A shorter one is. */
+	report.rtt_ns = 10 * MS;
+	health_report(&h, &report, now);
+	CHECK(health_stops_at(&h, FLOOR) < stops_at);
+}
+
 int main(void)
 {
 	RUN(round_trips);
@@ -808,5 +833,6 @@ int main(void)
 	RUN(how_fresh_a_carriers_word_is);
 	RUN(which_clocks_are_looked_at);
 	RUN(arrival_times);
+	RUN(a_known_round_trip_is_no_news);
 	return 0;
 }

@@ -666,6 +666,44 @@ static void what_is_queued_during_a_write_follows(void)
 	solo_free(solo);
 }
 
+/* Asleep it has nothing to write, and hears of nothing written. */
+static void asleep_nothing_is_planned(void)
+{
+	struct solo *solo = solo_new(&(struct session_config){ .send_limit_bytes = LIMIT, .receive_limit_bytes = LIMIT,
+							       .probe_interval_ns = NS_PER_S }, LIMIT);
+	struct iovec iov[8];
+
+	solo_path(solo, 0, NS_PER_MS, false);
+	session_send_finish(solo->s, solo->now);
+	CHECK(session_asleep(solo->s));
+	CHECK(session_next_writer(solo->s, solo->now) == &solo->path[0]);
+	CHECK_EQ(session_plan(solo->s, &solo->path[0], iov, 8, solo->now), 0);
+	session_wrote(solo->s, &solo->path[0], 0, solo->now);
+	CHECK(session_asleep(solo->s));
+	CHECK_EQ(solo->path[0].health.sent_bytes, 0);
+	solo_carry_all(solo);
+	CHECK_EQ(flight_top(&solo->s->sender.flight), 1);
+	CHECK_EQ(solo_ack(solo, 0, 1, NULL, 0), 0);
+	solo_free(solo);
+}
+
+/* A stretch that has gone whole is waited for from then on, where that matters. */
+static void what_went_whole_has_its_time(void)
+{
+	static const enum session_mode modes[] = { MODE_CONVERGE, MODE_STRIPE };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct solo *solo = solo_with_paths(modes[i], 1);
+
+		solo_write(solo, 5000);
+		session_send_boundary(solo->s);
+		CHECK_EQ(solo->s->sender.converge.dated, 0);
+		CHECK(solo_carry(solo, 0, SIZE_MAX) > 5000);
+		CHECK_EQ(solo->s->sender.converge.dated, modes[i] == MODE_CONVERGE);
+		solo_free(solo);
+	}
+}
+
 int main(void)
 {
 	RUN(partial_writes_at_every_count);
@@ -694,5 +732,7 @@ int main(void)
 	RUN(the_last_plan_is_known);
 	RUN(no_data_after_a_reset);
 	RUN(what_is_queued_during_a_write_follows);
+	RUN(asleep_nothing_is_planned);
+	RUN(what_went_whole_has_its_time);
 	return 0;
 }

@@ -535,6 +535,53 @@ static void one_byte_is_heard(void)
 	solo_free(solo);
 }
 
+/* A receiver that went on by itself: some came straight, there is room for more, and nothing waits behind it. */
+static void what_goes_on_into_lent_memory(void)
+{
+	struct solo *solo = solo_fresh(LIMIT);
+	uint8_t memory[100];
+
+	begin_frame(solo, 0, 0, 1000);
+	session_receive_consume(solo->s, 10, solo->now);
+	CHECK(!session_receiving_into(solo->s));
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK(!session_receiving_into(solo->s));
+	CHECK_EQ(read_payload(solo, 0, 10, 1), 0);
+	CHECK(session_receiving_into(solo->s));
+	CHECK_EQ(read_payload(solo, 0, 11, 98), 0);
+	CHECK(session_receiving_into(solo->s));
+	CHECK_EQ(read_payload(solo, 0, 109, 1), 0);
+	CHECK(!session_receiving_into(solo->s));
+	CHECK_EQ(session_receive_taken(solo->s), 100);
+	CHECK(!session_receiving_into(solo->s));
+	/* Another path has brought what follows. */
+	solo_path(solo, 1, NS_PER_MS, false);
+	CHECK_EQ(solo_data(solo, 1, 150, 1, false), 0);
+	session_receive_into(solo->s, memory, sizeof memory);
+	CHECK_EQ(read_payload(solo, 0, 110, 39), 0);
+	CHECK(session_receiving_into(solo->s));
+	CHECK_EQ(read_payload(solo, 0, 149, 1), 0);
+	CHECK_EQ(session_readable(solo->s), 1);
+	CHECK(!session_receiving_into(solo->s));
+	solo_free(solo);
+}
+
+/* Asleep it reads nothing, and knows of no frames. */
+static void asleep_nothing_is_placed(void)
+{
+	struct solo *solo = solo_fresh(LIMIT);
+	struct iovec iov[4];
+
+	CHECK(session_asleep(solo->s));
+	CHECK_EQ(session_place(solo->s, &solo->path[0], iov, 4), 0);
+	CHECK(!session_path_bulk(&solo->path[0]));
+	solo_lend(solo);
+	CHECK(!session_path_bulk(&solo->path[0]));
+	begin_frame(solo, 0, 0, BULK_FRAME_BYTES);
+	CHECK(session_path_bulk(&solo->path[0]));
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(the_rest_of_a_frame_needs_no_copy);
@@ -552,5 +599,7 @@ int main(void)
 	RUN(what_is_read_beyond_a_large_frame);
 	RUN(nothing_is_placed_after_a_reset);
 	RUN(one_byte_is_heard);
+	RUN(what_goes_on_into_lent_memory);
+	RUN(asleep_nothing_is_placed);
 	return 0;
 }

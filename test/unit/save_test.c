@@ -47,7 +47,9 @@ static struct solo *busy(void)
 	session_send_boundary(solo->s);
 	solo_write(solo, 50000);
 	session_send_boundary(solo->s);
-	solo_write(solo, 70000);
+	solo_write(solo, 40000);
+	session_send_boundary(solo->s);
+	solo_write(solo, 30000);
 	solo_carry_all(solo);
 	CHECK_EQ(flight_top(&solo->s->sender.flight), 100000);
 	CHECK_EQ(solo_ack(solo, 0, 12345, acked, 2), 0);
@@ -61,6 +63,7 @@ static struct solo *busy(void)
 	CHECK_EQ(solo_data(solo, 0, 0, 100, false), 0);
 	CHECK_EQ(solo->s->duplicate_received, 100);
 	solo->s->peer_consumed = 99;
+	solo->s->longest_gap_ns = 98;
 	solo->now += 3 * NS_PER_MS;
 	return solo;
 }
@@ -574,6 +577,93 @@ static void windows_at_their_limits(void)
 	solo_free(solo);
 }
 
+/* The peer may use what it was told, and send again what it has sent, after any number of restarts. */
+static void promises_are_kept(void)
+{
+	struct session_config config = world_config(MODE_STRIPE);
+	struct solo *solo;
+
+	config.start_bytes = BLOCK_BYTES;
+	solo = solo_new(&config, 100000);
+	solo_path(solo, 0, NS_PER_MS, true);
+	session_receive_grant(solo->s, 300000, solo->now);
+	solo_carry_all(solo);
+	for (unsigned i = 0; i < 2; i++) {
+		restart(solo, 0);
+		CHECK_EQ(session_receive_promised(solo->s), 300000);
+	}
+	solo_path(solo, 0, NS_PER_MS, true);
+	CHECK_EQ(solo_data(solo, 0, 299000, 1000, false), 0);
+	solo_free(solo);
+
+	/* More than it was told, and no more than it might have been. */
+	solo = solo_new(&config, 100000);
+	solo_path(solo, 0, NS_PER_MS, true);
+	session_receive_grant(solo->s, 300000, solo->now);
+	CHECK_EQ(solo_data(solo, 0, 200000, 100, false), 0);
+	restart(solo, 0);
+	CHECK_EQ(session_receive_promised(solo->s), 200100);
+	solo_path(solo, 0, NS_PER_MS, true);
+	CHECK_EQ(solo_data(solo, 0, 200000, 100, false), 0);
+	CHECK_EQ(session_state(solo->s), SESSION_OPEN);
+	solo_free(solo);
+}
+
+/* Segments that differed by who carried them are one, and the last is among them whatever lay behind it. */
+static void segments_that_are_alike_are_one(void)
+{
+	struct solo *solo = solo_alike(MODE_STRIPE, 1u << 20, 2, 10 * NS_PER_MS);
+
+	for (unsigned i = 0; i < 4; i++) {
+		solo_write(solo, 5000);
+		CHECK(solo_carry(solo, i % 2, SIZE_MAX) > 5000);
+	}
+	CHECK_EQ(solo->s->sender.flight.count, 4);
+	CHECK_EQ(solo_ack(solo, 0, 5000, NULL, 0), 0);
+	CHECK_EQ(solo->s->sender.flight.count, 3);
+	restart(solo, 0);
+	CHECK_EQ(solo->s->sender.flight.count, 1);
+	CHECK_EQ(flight_top(&solo->s->sender.flight), 20000);
+	solo_path(solo, 0, NS_PER_MS, true);
+	CHECK_EQ(solo_ack(solo, 0, 20000, NULL, 0), 0);
+	CHECK_EQ(session_unacknowledged(solo->s), 0);
+	solo_free(solo);
+}
+
+/* Streams that went on for many windows; and the window of receiving begins anew, where they are. */
+static void far_on_in_the_streams(void)
+{
+	struct session_config config = saved_config();
+	uint64_t at = 0;
+	struct solo *solo;
+
+	config.start_bytes = BLOCK_BYTES;
+	solo = solo_new(&config, 10u << 20);
+	solo_path(solo, 0, NS_PER_MS, true);
+	for (unsigned i = 0; i < 30; i++) {
+		solo_write(solo, 50000);
+		solo_carry_all(solo);
+		CHECK_EQ(solo_data(solo, 0, at, 50000, false), 0);
+		session_receive_consume(solo->s, 50000, solo->now);
+		at += 50000;
+		CHECK_EQ(solo_ack(solo, 0, at, NULL, 0), 0);
+	}
+	CHECK(session_receive_wish(solo->s) > BLOCK_BYTES);
+	solo_write(solo, 1000);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_data(solo, 0, at, 1000, false), 0);
+	restart(solo, 0);
+	solo_check_readable(solo, 1000);
+	CHECK_EQ(session_unacknowledged(solo->s), 1000);
+	session_receive_consume(solo->s, 1000, solo->now);
+	CHECK_EQ(session_receive_wish(solo->s), BLOCK_BYTES);
+	solo_path(solo, 0, NS_PER_MS, true);
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 0, at + 1000, NULL, 0), 0);
+	CHECK_EQ(session_unacknowledged(solo->s), 0);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(no_member_is_new);
@@ -592,5 +682,8 @@ int main(void)
 	RUN(a_wish_on_any_path);
 	RUN(what_was_never_sent_is_not_sent);
 	RUN(windows_at_their_limits);
+	RUN(promises_are_kept);
+	RUN(segments_that_are_alike_are_one);
+	RUN(far_on_in_the_streams);
 	return 0;
 }

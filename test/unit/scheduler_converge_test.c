@@ -171,7 +171,7 @@ static void the_overdue_stretch_itself_is_copied(void)
 /* What was expected of those who carry it, the slowest of them; five milliseconds at the least. */
 static void due_by_the_slowest_carrier(void)
 {
-	begin_stretches(3, 2, 0);
+	begin_stretches(3, 3, 0);
 	for (unsigned i = 0; i < 3; i++)
 		solo->path[i].health.late_ns = (i + 1) * NS_PER_MS;
 	solo->path[2].health.late_ns = NS_PER_S;
@@ -191,6 +191,11 @@ static void due_by_the_slowest_carrier(void)
 	scheduler_date(sender, solo->now);
 	CHECK_EQ(sender->converge.dated, 2);
 	CHECK_EQ(sender->converge.at[1].due_at, solo->now + 5 * NS_PER_MS);
+	/* The first alone. */
+	solo->path[0].health.late_ns = NS_PER_S;
+	CHECK_EQ(flight_mark(&sender->flight, 2 * STRETCH, 3 * STRETCH, FLIGHT_BIT(0)), 0);
+	scheduler_date(sender, solo->now);
+	CHECK_EQ(sender->converge.at[2].due_at, solo->now + health_completion_ns(&solo->path[0].health));
 	given_end();
 }
 
@@ -305,6 +310,56 @@ static void a_carrier_is_asked_in_time(void)
 	given_end();
 }
 
+/* What a path that is gone had of a stretch goes by whom that is in time by; the slow one copies from its end. */
+static void a_lost_part_is_not_for_the_slowest(void)
+{
+	begin_stretches(3, 1, 0);
+	CHECK_EQ(flight_mark(&sender->flight, 0, STRETCH / 2, FLIGHT_BIT(2) | FLIGHT_SENT), 0);
+	CHECK_EQ(flight_mark(&sender->flight, STRETCH / 2, STRETCH, FLIGHT_BIT(0) | FLIGHT_SENT), 0);
+	scheduler_date(sender, solo->now);
+	CHECK_EQ(sender->converge.dated, 1);
+	solo->path[1].health.rtt_min_ns = 300 * NS_PER_MS;
+	session_path_lost(solo->s, &solo->path[2], REASON_PATH_LOST, false, solo->now);
+	given_check(1, STRETCH - FAST / 500, STRETCH);
+	given_check(0, 0, FAST / 500);
+	given_end();
+}
+
+/* What a stopped carrier has of the stretch that is being filled waits until all of that has gone. */
+static void of_a_stretch_in_the_making_new_bytes_go_first(void)
+{
+	struct carrier_report report = { .known = true, .waiting = true, .delivered = 1 };
+	time_ns stops_at;
+
+	begin_stretches(2, 2, 0);
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	health_sent(&solo->path[0].health, 1000, true, solo->now);
+	CHECK_EQ(flight_mark(&sender->flight, 0, STRETCH, FLIGHT_BIT(0) | FLIGHT_BIT(1) | FLIGHT_SENT), 0);
+	CHECK_EQ(flight_mark(&sender->flight, STRETCH, STRETCH + 1000, FLIGHT_BIT(0) | FLIGHT_SENT), 0);
+	scheduler_date(sender, solo->now);
+	CHECK_EQ(sender->converge.dated, 1);
+	sender->converge.at[0].due_at = solo->now + NS_PER_S;
+	stops_at = health_stops_at(&solo->path[0].health, 5 * NS_PER_MS);
+	report.ack_age_ns = stops_at - solo->now;
+	solo->now = stops_at;
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	CHECK(health_stopped(&solo->path[0].health, 5 * NS_PER_MS));
+	CHECK(given_next(1) && chunk.start >= STRETCH + 1000);
+	given_end();
+}
+
+/* Asked in vain, and asked again when another carries all that there is. */
+static void a_suspect_path_copies_all_that_others_carry(void)
+{
+	given_begin(MODE_CONVERGE, 2, 1000);
+	given_suspect(1);
+	CHECK_EQ(flight_mark(&sender->flight, 0, 1000, FLIGHT_SENT), 0);
+	CHECK(!given_next(1));
+	sender->flight.at[0].carriers |= FLIGHT_BIT(0);
+	given_check(1, 0, 1000);
+	given_end();
+}
+
 int main(void)
 {
 	RUN(converge_meets_from_two_ends_and_goes_on);
@@ -319,5 +374,8 @@ int main(void)
 	RUN(only_what_the_stopped_one_alone_carries);
 	RUN(no_deadline_in_other_modes);
 	RUN(a_carrier_is_asked_in_time);
+	RUN(a_lost_part_is_not_for_the_slowest);
+	RUN(of_a_stretch_in_the_making_new_bytes_go_first);
+	RUN(a_suspect_path_copies_all_that_others_carry);
 	return 0;
 }

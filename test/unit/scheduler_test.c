@@ -187,6 +187,11 @@ static void somebody_takes_the_last_bytes(void)
 	}
 	CHECK(given_next(0) || given_next(1));
 	given_end();
+	/* Nor two that are alike to the nanosecond. */
+	given_begin(MODE_STRIPE, 2, 100);
+	solo->path[0].health.rttvar_ns = solo->path[1].health.rttvar_ns = 0;
+	CHECK(given_next(0) || given_next(1));
+	given_end();
 }
 
 /* A path far slower than the other must not hold up a window, whatever its size. */
@@ -581,6 +586,61 @@ static void what_opens_no_range(void)
 	given_end();
 }
 
+/* Of control frames that go first, what is still to go counts as well. */
+static void control_counts(void)
+{
+	given_begin(MODE_STRIPE, 1, 1000000);
+	solo_path(solo, 1, 10 * NS_PER_MS, false);
+	health_sent(&solo->path[1].health, 65536 - FRAME_DATA_HEAD_BYTES - 100, true, solo->now);
+	solo->path[1].work->out.control_length = 100;
+	solo->path[1].work->out.control_sent = 40;
+	CHECK(given_next(1));
+	CHECK_EQ(chunk.end - chunk.start, 40);
+	solo->path[1].work->out.control_length = solo->path[1].work->out.control_sent = 0;
+	given_end();
+}
+
+/* A session that sleeps can have its end to send. */
+static void the_end_of_one_asleep(void)
+{
+	given_begin(MODE_STRIPE, 1, 0);
+	for (void *block; (block = session_reclaim(solo->s)) != NULL; solo->blocks--)
+		free(block);
+	CHECK(session_asleep(solo->s));
+	CHECK(!given_next(0));
+	session_send_finish(solo->s, solo->now);
+	CHECK(session_asleep(solo->s));
+	given_check(0, 0, 1);
+	given_end();
+}
+
+/* Nothing waits: no path is slower for it. A byte is enough. */
+static void slower_for_what_waits(void)
+{
+	given_begin(MODE_STRIPE, 2, 0);
+	solo->path[1].health.rtt_min_ns = 200 * NS_PER_MS;
+	CHECK(!scheduler_slower(sender, &solo->path[1]));
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[1], solo->now), REASON_NONE);
+	solo_write(solo, 1);
+	CHECK(scheduler_slower(sender, &solo->path[1]));
+	CHECK_EQ(session_path_reason(solo->s, &solo->path[1], solo->now), REASON_PATH_SLOWER);
+	given_end();
+}
+
+/* What was acknowledged waits no more, however much it was. */
+static void reports_for_what_waits(void)
+{
+	given_begin(MODE_STRIPE, 2, 20000);
+	CHECK(scheduler_report_due(sender, NS_PER_S));
+	solo_carry_all(solo);
+	CHECK_EQ(solo_ack(solo, 0, 20000, NULL, 0), 0);
+	solo_write(solo, 14599);
+	CHECK(!scheduler_report_due(sender, NS_PER_S));
+	solo_write(solo, 1);
+	CHECK(scheduler_report_due(sender, NS_PER_S));
+	given_end();
+}
+
 int main(void)
 {
 	RUN(stripe_gives_each_byte_once);
@@ -613,5 +673,9 @@ int main(void)
 	RUN(what_waits_is_what_nobody_carries);
 	RUN(half_of_the_credit);
 	RUN(what_opens_no_range);
+	RUN(control_counts);
+	RUN(the_end_of_one_asleep);
+	RUN(slower_for_what_waits);
+	RUN(reports_for_what_waits);
 	return 0;
 }

@@ -517,6 +517,60 @@ static void any_path_wakes(void)
 	}
 }
 
+/* One that was asked once, long ago, and is silent now of itself: the other is asked as soon as at any time. */
+static void who_was_asked_before_asks_again(bool readmitted)
+{
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 8000);
+	solo_carry(solo, 0, SIZE_MAX);
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	CHECK(solo->path[1].ping_due && solo->path[1].asked);
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+	solo_prove(solo, 0, 0);
+	if (readmitted) {
+		health_move(&solo->path[1].health, HEALTH_SUSPECT, solo->now);
+		solo_pass(solo, solo->path[1].health.dwell_ns);
+		solo_prove(solo, 1, 0);
+		CHECK_EQ(state_of(1), HEALTH_FRESH);
+	} else {
+		solo_prove(solo, 1, 0);
+		while (!solo->path[1].ping_due) {
+			solo_pass(solo, 10 * NS_PER_MS);
+			if (solo->path[0].ping_due && solo_carry(solo, 0, SIZE_MAX) > 0)
+				solo_prove(solo, 0, 0);
+		}
+	}
+	CHECK(solo->path[1].ping_due);
+	CHECK(solo_carry(solo, 1, SIZE_MAX) > 0);
+	solo->path[0].ping_at = TIME_NEVER;
+	solo_pass(solo, RTT + 100 * NS_PER_MS);
+	CHECK(health_silent(&solo->path[1].health, solo->s->sender.floor_ns, solo->now));
+	CHECK(solo->path[0].ping_due && solo->path[0].asked);
+	solo_free(solo);
+}
+
+static void who_was_asked_before_asks(void)
+{
+	who_was_asked_before_asks_again(true);
+	who_was_asked_before_asks_again(false);
+}
+
+/* What its carrier told a moment ago is not asked for again. */
+static void a_report_is_not_asked_for_again(void)
+{
+	struct carrier_report report = { .known = true };
+
+	begin(MODE_STRIPE, 2);
+	solo_write(solo, 100000);
+	solo_pass(solo, NS_PER_S);
+	CHECK(session_report_due(solo->s, solo->now));
+	session_path_report(solo->s, &solo->path[0], &report, solo->now);
+	CHECK(!session_report_due(solo->s, solo->now));
+	solo_pass(solo, RTT / 2);
+	CHECK(session_report_due(solo->s, solo->now));
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(suspicion_is_relative);
@@ -542,5 +596,7 @@ int main(void)
 	RUN(who_carries_slowly_is_kept);
 	RUN(when_silence_is_looked_at);
 	RUN(any_path_wakes);
+	RUN(who_was_asked_before_asks);
+	RUN(a_report_is_not_asked_for_again);
 	return 0;
 }

@@ -677,6 +677,24 @@ static void a_wish_behind_one_that_did_not_go(void)
 	solo_free(solo);
 }
 
+/* The driver's memory may hold anything. */
+static void a_path_in_used_memory(void)
+{
+	enum reason reason;
+	struct path path;
+
+	begin(MODE_STRIPE, 1);
+	memset(&path, 0xff, sizeof path);
+	CHECK_EQ(add(&path, 7), 0);
+	CHECK(!session_path_closed_by_peer(&path, &reason));
+	CHECK(!session_path_done(solo->s, &path));
+	CHECK_EQ(session_path_reason(solo->s, &path, solo->now), REASON_PATH_PROVING);
+	CHECK_EQ(path.received_bytes, 0);
+	CHECK_EQ(path.notes_count, 0);
+	session_remove_path(solo->s, &path, solo->now);
+	solo_free(solo);
+}
+
 int main(void)
 {
 	RUN(ids_are_used_once);
@@ -710,5 +728,6 @@ int main(void)
 	RUN(the_last_frame_is_not_taken_for_one_under_way);
 	RUN(a_wish_behind_one_under_way);
 	RUN(a_wish_behind_one_that_did_not_go);
+	RUN(a_path_in_used_memory);
 	return 0;
 }
