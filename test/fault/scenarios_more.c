@@ -380,5 +380,6 @@ const struct scenario scenarios[] = {
 	{ "pass", run_pass },
 	{ "exit", run_exit },
 	{ "control", run_control },
+	{ "networks", run_networks },
 	{ NULL, NULL },
 };
