@@ -34,5 +34,6 @@ void run_control(void);
 
 /* scenarios_networks.c */
 void run_networks(void);
+void run_networks_early(void);
 
 #endif

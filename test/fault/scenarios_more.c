@@ -381,5 +381,6 @@ const struct scenario scenarios[] = {
 	{ "exit", run_exit },
 	{ "control", run_control },
 	{ "networks", run_networks },
+	{ "networks_early", run_networks_early },
 	{ NULL, NULL },
 };
