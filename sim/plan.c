@@ -225,8 +225,11 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 	}
 	for (unsigned i = 0; i < SIM_HOSTS; i++)
 		draw_host(&r, o, &plan->host[i]);
-	if (random_one_in(&r, 3))
-		plan->host[random_below(&r, SIM_HOSTS)].to_write = random_below(&r, 3000);
+	if (random_one_in(&r, 3)) {
+		struct plan_host *host = &plan->host[random_below(&r, SIM_HOSTS)];
+
+		host->to_write = random_below(&r, 3000);
+	}
 	plan->kind = random_one_in(&r, o->messages_one_in) ? SESSION_MESSAGES : SESSION_STREAM;
 	plan->message_most = random_scale(&r, 10, 200000);
 	plan->packet_bytes = random_one_in(&r, 4) ? 1448 : random_one_in(&r, 3) ? 16384 : 4344;
