@@ -101,6 +101,8 @@ static void check_paths(struct world *w, struct host *host, struct host *peer)
 			world_must(w, false, "state: path %u of host %u goes from active to fresh",
 				   link->path.id, host->number);
 		link->state_seen = state;
+		if (host_carrier(w, link)->end[host->number].srtt_ns > w->rtt_most_ns)
+			w->rtt_most_ns = host_carrier(w, link)->end[host->number].srtt_ns;
 		other = peer->session != NULL ? host_link_of(peer, link->path.id) : NULL;
 		if (other != NULL)
 			world_must(w, link->path.health.proven_bytes <= other->taken_bytes,
