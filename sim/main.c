@@ -19,7 +19,10 @@
 #include "sim/shrink.h"
 #include "sim/soak.h"
 
-/* A median world moves so many bytes through so many faults that meet some; some path has a round trip so long, of a queue that holds 40 s. */
+/*
+ * A median world moves so many bytes through so many faults that meet some; the longest round trip, of a queue
+ * that holds 40 s.
+ */
 #define MEDIAN_BYTES   1000000u
 #define MEDIAN_FAULTS  5u
 #define RTT_LONGEST_NS (30 * NS_PER_S)
