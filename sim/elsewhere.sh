@@ -4,7 +4,7 @@
 # its optimisation, and compares what some worlds came to. Skipped where there is none.
 #   elsewhere.sh SIM [COMPILER [RUNNER...]]     clang, or gcc when that built SIM; RUNNER: qemu-s390x -L ..., say
 set -u
-sim=$1
+sim=$(realpath "$1") || exit 1
 other=${2:-clang}
 shift $(($# < 2 ? $# : 2))
 [ "$other" != clang ] || ! readelf -p .comment "$sim" | grep -q clang || other=gcc
