@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One netlink socket for the engine. What changed is not read: diallers and listeners look at the tables,
- * once for a burst of changes. Without the socket (a filter refuses it) redialling goes by time alone, and
- * listeners stay with the networks that there were.
+ * once for a burst of changes. Where there is no socket (descriptors have run out, a filter refuses it) it is
+ * tried again, and they look each time: a network that comes is found that late.
  */
 #include "driver/changes.h"
 
@@ -21,6 +21,9 @@
 #define SETTLE_NS   (50 * NS_PER_MS)
 #define READS_MAX   64u
 #define TOLD_MAX    32u
+/* Without the socket, or the memory to look: looks after this time, after twice as long each time, and no more seldom than the latter. */
+#define BLIND_NS      (1 * NS_PER_S)
+#define BLIND_MOST_NS (30 * NS_PER_S)
 
 struct changes {
 	struct engine *engine;
@@ -28,7 +31,8 @@ struct changes {
 	struct dialler *next;           /* of those that are still to be told */
 	struct task tell;
 	struct watch watch;             /* fd -1: none */
-	struct timer settle;
+	struct timer settle, blind;
+	time_ns blind_ns;
 };
 
 /* So many in a turn, lest thousands of sessions stand still while each looks at its networks. */
@@ -58,7 +62,16 @@ static void settled(struct timer *t, time_ns now)
 	listen_networks_changed(c->engine);
 }
 
-/* Also overflow (ENOBUFS) is news: something was missed. More than READS_MAX is read the next time. */
+static void news(struct changes *c)
+{
+	time_ns now = engine_now(c->engine);
+
+	tables_changed(c->engine);
+	if (!timer_started(&c->settle) && timer_start(c->engine, &c->settle, now + SETTLE_NS) < 0)
+		settled(&c->settle, now);
+}
+
+/* Also a failure is news, overflow (ENOBUFS) or another: something was missed. More than READS_MAX is read the next time. */
 static void ready(struct watch *w, uint32_t events)
 {
 	struct changes *c = container_of(w, struct changes, watch);
@@ -70,13 +83,12 @@ static void ready(struct watch *w, uint32_t events)
 		reads++;
 	if (reads == READS_MAX)
 		(void)watch_change(c->engine, w, EPOLLIN);
-	if (reads > 0)
-		tables_changed(c->engine);
-	if (reads > 0 && !timer_started(&c->settle))
-		(void)timer_start(c->engine, &c->settle, engine_now(c->engine) + SETTLE_NS);
+	if (reads > 0 || errno != EAGAIN)
+		news(c);
 }
 
-static void listen_to_kernel(struct changes *c)
+/* False: what changes is not told. */
+static bool listen_to_kernel(struct changes *c)
 {
 	struct sockaddr_nl groups = {
 		.nl_family = AF_NETLINK,
@@ -86,38 +98,58 @@ static void listen_to_kernel(struct changes *c)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	if (fd < 0)
-		return;
+		return false;
 	if (bind(fd, (struct sockaddr *)&groups, sizeof groups) < 0 ||
-	    watch_start(c->engine, &c->watch, fd, EPOLLIN, ready) < 0)
+	    watch_start(c->engine, &c->watch, fd, EPOLLIN, ready) < 0) {
 		close(fd);
-	else
-		tables_told(c->engine);
+		return false;
+	}
+	tables_told(c->engine);
+	return true;
 }
 
-void changes_start(struct engine *e)
+static void look_again(struct timer *t, time_ns now)
+{
+	struct changes *c = container_of(t, struct changes, blind);
+
+	c->blind_ns = c->blind_ns < BLIND_MOST_NS / 2 ? 2 * c->blind_ns : BLIND_MOST_NS;
+	if (!listen_to_kernel(c))
+		(void)timer_start(c->engine, t, now + c->blind_ns);
+	news(c);
+}
+
+int changes_start(struct engine *e)
 {
 	struct changes *c;
 
 	if (e->changes)
-		return;
+		return 0;
 	c = calloc(1, sizeof *c);
 	if (!c)
-		return;
+		return -ENOMEM;
 	c->engine = e;
 	c->settle.expired = settled;
+	c->blind.expired = look_again;
+	c->blind_ns = BLIND_NS;
 	c->tell.run = tell_some;
+	if (!listen_to_kernel(c) && timer_start(e, &c->blind, engine_now(e) + BLIND_NS) < 0) {
+		free(c);
+		return -ENOMEM;
+	}
 	e->changes = c;
-	listen_to_kernel(c);
+	return 0;
+}
+
+void changes_again(struct engine *e)
+{
+	if (e->changes)
+		(void)timer_start(e, &e->changes->settle, engine_now(e) + BLIND_NS);
 }
 
 void changes_join(struct dialler *d)
 {
-	struct changes *c;
+	struct changes *c = d->engine->changes;
 
-	changes_start(d->engine);
-	c = d->engine->changes;
-	if (!c)
-		return;
 	d->next = c->diallers;
 	if (d->next)
 		d->next->link = &d->next;

@@ -7,10 +7,13 @@
 
 struct dialler;
 
-/* Begins to watch, unless it was begun: from now on listen_networks_changed is called. */
-void changes_start(struct engine *e);
+/* Begins to watch, unless it was begun: from now on listen_networks_changed is called. 0 or -ENOMEM. */
+int changes_start(struct engine *e);
 
-/* From now on redial_networks_changed is called for it, too. */
+/* Somebody could not look at the networks: soon they count as changed. */
+void changes_again(struct engine *e);
+
+/* From now on redial_networks_changed is called for it, too. It was begun. */
 void changes_join(struct dialler *d);
 void changes_leave(struct dialler *d);
 

@@ -502,7 +502,7 @@ int dial_begin(struct engine *e, const char *address, const struct options *opti
 	d->task.run = start;
 	d->deadline = options->connect_timeout_ns == TIME_NEVER ?
 		TIME_NEVER : engine_now(e) + options->connect_timeout_ns;
-	err = find_peer(d, &parsed, failure);
+	err = changes_start(e) < 0 ? failure_set(failure, ENOMEM, "out of memory") : find_peer(d, &parsed, failure);
 	if (err == 0)
 		err = make_endpoint(d, options, failure);
 	if (err < 0) {

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "driver/address.h"
+#include "driver/changes.h"
 #include "driver/tables.h"
 
 /* Whether connections to the entrance's address can come in by this interface and be answered there. */
@@ -145,9 +146,11 @@ void entrances_follow(struct listeners *all)
 {
 	struct networks *networks = calloc(1, sizeof *networks);
 	int err;
-	/* Without it things stay as they are until the next news. */
 	const struct host *host = networks ? tables_host(all->engine, &err) : NULL;
 
+	/* Things stay as they are until then. */
+	if (!host)
+		changes_again(all->engine);
 	if (host && whole(host))
 		for (struct entrance *entrance = all->entrances; entrance; entrance = entrance->next)
 			if (!address_is_loopback(&entrance->address))

@@ -189,16 +189,18 @@ int listen_begin(struct engine *e, const char *address, const struct options *op
 	}
 	if (err < 0)
 		goto out;
+	if (beyond_loopback(&result) && changes_start(e) < 0) {
+		err = failure_set(failure, ENOMEM, "out of memory");
+		goto out;
+	}
 	config.owner = listener;
 	config.port = port;
 	config.messages = listener->options.kind == SESSION_MESSAGES;
 	err = accept_queue_new(e, &config, &listener->queue, program_fd, failure);
 	if (err < 0)
 		goto out;
-	if (beyond_loopback(&result)) {
-		changes_start(e);
+	if (beyond_loopback(&result))
 		entrances_follow(e->listeners);
-	}
 	return 0;
 out:
 	listener_free(listener);

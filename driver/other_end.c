@@ -14,6 +14,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+bool other_end_read(void *out, size_t size, int attribute, const void *bytes, size_t length)
+{
+	const struct nlmsghdr *header = bytes;
+	const struct unix_diag_msg *socket = NLMSG_DATA(header);
+
+	if (length < NLMSG_LENGTH(sizeof *socket) || !NLMSG_OK(header, length) ||
+	    header->nlmsg_type != SOCK_DIAG_BY_FAMILY || header->nlmsg_len < NLMSG_LENGTH(sizeof *socket))
+		return false;
+	const struct rtattr *a = (const void *)(socket + 1);
+	size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof *socket);
+	while (left >= sizeof *a && a->rta_len >= sizeof *a && a->rta_len <= left) {
+		size_t step = RTA_ALIGN(a->rta_len);
+
+		if (a->rta_type == attribute && RTA_PAYLOAD(a) >= size) {
+			memcpy(out, RTA_DATA(a), size);
+			return true;
+		}
+		if (step >= left)
+			return false;
+		left -= step;
+		a = (const void *)((const char *)a + step);
+	}
+	return false;
+}
+
 /* Asks for one socket and one attribute of it, which is copied to `out`. */
 static bool diag(int netlink, uint32_t inode, uint32_t show, int attribute, void *out, size_t size)
 {
@@ -42,18 +67,7 @@ static bool diag(int netlink, uint32_t inode, uint32_t show, int attribute, void
 	if (send(netlink, &ask, sizeof ask, 0) != (ssize_t)sizeof ask)
 		return false;
 	ssize_t n = recv(netlink, &answer, sizeof answer, MSG_DONTWAIT);
-	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct unix_diag_msg)) ||
-	    answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY)
-		return false;
-	const struct unix_diag_msg *m = NLMSG_DATA(&answer.header);
-	int left = (int)(n - (ssize_t)NLMSG_LENGTH(sizeof *m));
-	for (struct rtattr *a = (struct rtattr *)(void *)(m + 1); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == attribute && RTA_PAYLOAD(a) >= size) {
-			memcpy(out, RTA_DATA(a), size);
-			return true;
-		}
-	}
-	return false;
+	return n > 0 && other_end_read(out, size, attribute, &answer, (size_t)n);
 }
 
 /* A netlink socket to ask with, and the inode of the other end, 0 while nobody has accepted it. -1: not told. */

@@ -7,6 +7,7 @@
 #define HAWSER_DRIVER_OTHER_END_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Whether a writer there may be asleep for want of send memory. The kernel wakes it when no more than a
@@ -20,5 +21,11 @@ bool other_end_accepted(int fd);
 
 /* Whether all that was given to it has been read. */
 bool other_end_has_read(int fd);
+
+/*
+ * The first `size` bytes of an attribute in what the kernel said of a socket, at an address aligned for its
+ * structures. False: it is not told, and *out is untouched.
+ */
+bool other_end_read(void *out, size_t size, int attribute, const void *bytes, size_t length);
 
 #endif

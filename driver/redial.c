@@ -185,6 +185,9 @@ static const struct pairs *survey_now(struct dialler *d, time_ns now, int *error
 
 	if (pairs)
 		merge(d, pairs, now);
+	else
+		/* For want of memory or descriptors, unless the networks named are not there. */
+		d->incomplete = *error != -ENODEV;
 	return pairs;
 }
 
@@ -513,6 +516,7 @@ void redial_begin(struct dialler *d, const struct pairs *pairs, time_ns now)
 	d->timer.expired = expired;
 	d->task.run = look_soon;
 	merge(d, pairs, now);
+	d->incomplete |= d->outdated;
 }
 
 void redial_networks_changed(struct dialler *d)
@@ -520,8 +524,14 @@ void redial_networks_changed(struct dialler *d)
 	time_ns now = engine_now(d->engine);
 	int err;
 
-	if (d->race || d->want_count == 0 || !survey_now(d, now, &err))
+	/* The race goes on by the networks that it began with. */
+	d->outdated = d->race != NULL;
+	if (d->race || d->want_count == 0)
 		return;
+	if (!survey_now(d, now, &err)) {
+		redial_soon(d);
+		return;
+	}
 	for (struct want *want = d->want; want; want = want->next) {
 		/* Not more often than the shortest interval, however fast a network flaps. */
 		want->next_at = sooner(want->next_at, later(now, want->started + INTERVAL_LEAST_NS));

@@ -59,7 +59,8 @@ struct dialler {
 	struct via *via;                /* via_count of them */
 	uint8_t via_count, paths_max;
 	bool insecure_allowed;
-	bool incomplete;                /* there was no memory for a want: it is tried again */
+	bool outdated;                  /* networks have changed since the race began */
+	bool incomplete;                /* there was no memory for a want, or to look: it is tried again */
 
 	uint8_t peer_count, insecure_count, want_count;
 	uint16_t next_path_id;

@@ -197,6 +197,7 @@ static void believe(struct attack *w)
 	j->fin = b->fin_offset;
 	if (w->s->sender.peer_limit > j->peer_limit)
 		j->peer_limit = w->s->sender.peer_limit;
+	j->peer_consumed = w->s->peer_consumed;
 }
 
 /* So much of the program's memory, up to the end of it: a sanitizer sees what goes beyond. */

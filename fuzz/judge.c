@@ -204,6 +204,7 @@ static enum verdict data_goes_on(struct judge *j, struct reader *r, uint64_t len
 static enum verdict ack_came(struct judge *j, const struct reader *r)
 {
 	struct frame_ack ack;
+	uint64_t claimed;
 
 	if (frame_ack_decode(r->payload, r->header.length, &ack) < 0)
 		return VERDICT_VIOLATION;
@@ -215,6 +216,9 @@ static enum verdict ack_came(struct judge *j, const struct reader *r)
 	}
 	if (ack.receive_limit > j->peer_limit)
 		j->peer_limit = ack.receive_limit;
+	claimed = ack.receive_limit - (uint64_t)ack.window_units * WINDOW_UNIT_BYTES;
+	if (ack.window_units > 0 && claimed < ack.receive_limit && claimed > j->peer_consumed)
+		j->peer_consumed = claimed;
 	if (ack.cumulative > j->sent_top)
 		return VERDICT_VIOLATION;
 	if (ack.range_count > 0 && ack.ranges[ack.range_count - 1].end > j->sent_top)
@@ -264,6 +268,8 @@ static enum verdict control_came(struct judge *j, struct reader *r)
 	case FRAME_RESET:
 		error = frame_reset_decode(r->payload, r->header.length, &frame.reset);
 		r->over = j->over = error == 0;
+		if (error == 0 && frame.reset.consumed <= j->written)
+			j->peer_consumed = frame.reset.consumed;
 		break;
 	default:
 		error = frame_known(&r->header) ? -1 : 0;

@@ -47,6 +47,7 @@ struct judge {
 	uint64_t written, sent_top;     /* sent_top counts the phantom byte */
 	bool finished;
 	uint64_t peer_limit;            /* the greatest that the peer declared */
+	uint64_t peer_consumed;         /* the most that it claimed its program has read */
 
 	bool over;                      /* RESET, or CLOSE(done), came and was right */
 

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the kernel tells of networks. The input's first byte says what follows: an answer to a question
- * of a route; or a host's table of addresses, what "via" names, and routes, from which pairs to dial
- * are chosen.
+ * of a route; an answer about a socket; or a host's table of addresses, what "via" names, and routes, from
+ * which pairs to dial are chosen.
  */
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <netinet/in.h>
 
 #include "driver/address.h"
 #include "driver/network.h"
+#include "driver/other_end.h"
 #include "driver/pairs.h"
 #include "fuzz/fuzz.h"
 #include "transport/route.h"
@@ -49,6 +52,50 @@ static void routes(struct draw *d)
 	draw_fill(d, message.attributes, length);
 	message.header.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof message.route) + length);
 	HOLDS(read_route((uint8_t *)&message, message.header.nlmsg_len, &answer) == 0);
+}
+
+static bool read_socket(const uint8_t *bytes, size_t size, int attribute, uint8_t *out, size_t wanted)
+{
+	uint8_t *exact = malloc(size > 0 ? size : 1);
+	bool told;
+
+	HOLDS(exact != NULL);
+	memcpy(exact, bytes, size);
+	memset(out, 0xa5, wanted);
+	told = other_end_read(out, wanted, attribute, exact, size);
+	for (size_t i = 0; !told && i < wanted; i++)
+		HOLDS(out[i] == 0xa5);
+	free(exact);
+	return told;
+}
+
+/* Anything; and a true answer with attributes as the input has them, behind which is what was asked for. */
+static void sockets(struct draw *d)
+{
+	struct {
+		struct nlmsghdr header;
+		struct unix_diag_msg socket;
+		uint8_t attributes[256];
+	} message;
+	uint8_t out[40];
+	size_t wanted = 4 + 4 * (size_t)draw_below(d, 10), length;
+	int attribute = draw_u8(d);
+	struct rtattr asked = { .rta_len = (uint16_t)RTA_LENGTH(wanted), .rta_type = (uint16_t)attribute };
+
+	(void)read_socket(d->at, d->left, attribute, out, wanted);
+	memset(&message, 0, sizeof message);
+	message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+	length = d->left < 160 ? d->left & ~(size_t)3 : 160;
+	draw_fill(d, message.attributes, length);
+	message.header.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof message.socket) + length);
+	(void)read_socket((uint8_t *)&message, message.header.nlmsg_len, attribute, out, wanted);
+	/* Alone it is found, unless the message is said to end before it does. */
+	memcpy(message.attributes, &asked, sizeof asked);
+	for (unsigned less = 0; less < 2; less++) {
+		message.header.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof message.socket) + asked.rta_len - less);
+		HOLDS(read_socket((uint8_t *)&message, NLMSG_LENGTH(sizeof message.socket) + asked.rta_len,
+				  attribute, out, wanted) == (less == 0));
+	}
 }
 
 static void draw_address(struct draw *d, union inet_address *address)
@@ -172,8 +219,11 @@ static void choose(struct draw *d)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct draw d = { data, size };
+	uint8_t what = draw_u8(&d);
 
-	if (draw_u8(&d) & 1)
+	if (what == 254)
+		sockets(&d);
+	else if (what & 1)
 		routes(&d);
 	else
 		choose(&d);

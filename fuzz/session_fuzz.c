@@ -41,8 +41,12 @@ static void check(struct attack *w)
 	const struct session *s = w->s;
 	const struct judge *j = &w->judge;
 	enum session_state state = session_state(s);
+	struct session_figures figures;
 
 	take_back(w, false);
+	session_figures(s, &figures);
+	HOLDS(figures.written == j->written && figures.consumed == j->consumed);
+	HOLDS(figures.peer_consumed == (j->peer_consumed < j->written ? j->peer_consumed : j->written));
 	HOLDS(s->stock.lent == w->lent && w->lent <= w->blocks_max);
 	HOLDS(s->receive.contiguous == j->contiguous && s->receive.consumed == j->consumed);
 	HOLDS(s->receive.fin_offset == j->fin && session_receive_limit(s) == j->limit);

@@ -111,13 +111,8 @@ bool host_has_links(const struct host *host)
 
 static bool holds_idle(const struct host *host)
 {
-	return host->blocks > 0 && session_unacknowledged(host->session) == 0 &&
-	       session_readable(host->session) == 0;
-}
-
-static time_ns idle_at(const struct host *host)
-{
-	return host->active_at + (session_may_doze(host->session) ? DOZE_NS : IDLE_NS);
+	return (host->blocks > 0 || host->promised_bytes > host_start_bytes(host)) &&
+	       session_unacknowledged(host->session) == 0 && session_readable(host->session) == 0;
 }
 
 /* What the carriers signalled. */
@@ -148,7 +143,7 @@ static void tick(struct world *w, struct host *host)
 {
 	host_links_report(w, host);
 	session_tick(host->session, host_now(w, host));
-	if (holds_idle(host) && host_now(w, host) >= idle_at(host))
+	if (holds_idle(host))
 		fall_asleep(w, host);
 }
 
@@ -240,7 +235,7 @@ static void pump_due(struct world *w, struct host *host)
 
 static void pump(struct world *w, struct host *host)
 {
-	time_ns now = host_now(w, host);
+	time_ns now = host_now(w, host), idle_ns;
 	bool starved;
 
 	check_slept_rightly(w, host);
@@ -265,8 +260,9 @@ static void pump(struct world *w, struct host *host)
 	/* A probe is over, and nothing is owed soon. */
 	if (session_may_doze(host->session) && holds_idle(host) && host->deadline > now + DOZE_NS)
 		fall_asleep(w, host);
-	if (holds_idle(host) && host->deadline > idle_at(host) && idle_at(host) > now)
-		host->deadline = idle_at(host);
+	idle_ns = session_may_doze(host->session) ? DOZE_NS : IDLE_NS;
+	if (holds_idle(host) && host->deadline > now + idle_ns)
+		host->deadline = now + idle_ns;
 }
 
 static void rest(struct world *w, struct host *host, time_ns next)

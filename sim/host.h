@@ -113,7 +113,7 @@ struct host {
 
 	/* The driver's clockwork. */
 	time_ns wake_at;                /* of the event that waits; TIME_NEVER: none */
-	time_ns deadline, retry_at, ended_at, next_at, active_at;
+	time_ns deadline, retry_at, ended_at, next_at;
 	bool refused;
 	bool touched; /* by something that is not the driver's business to be woken for */
 
@@ -132,6 +132,7 @@ struct host {
 	time_ns pathless_at;
 	bool pathless_ended;
 	uint64_t writes;                /* non-empty ones to carriers */
+	time_ns held_since;             /* in silence: blocks, though no path owes an answer */
 	struct spans sent;              /* of its stream, by whichever path */
 	uint64_t told_limit;            /* of receiving, as the peer can know it */
 };

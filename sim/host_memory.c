@@ -47,7 +47,6 @@ bool host_lend(struct world *w, struct host *host)
 	}
 	if (host->blocks > host->blocks_most)
 		host->blocks_most = host->blocks;
-	host->active_at = host_now(w, host);
 	return true;
 }
 

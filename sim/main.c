@@ -7,7 +7,7 @@
  *   sim --twice FIRST COUNT               each world in two processes: they must be the same
  *   sim --regressions FILE                the seeds of a file, a word behind each
  *
- *   --jobs N, --coverage (an empty cell fails), --progress, --stop-early, --save FILE (failing seeds),
+ *   --jobs N, --coverage (an empty cell fails, and worlds in which too little happens), --progress, --stop-early, --save FILE (failing seeds),
  *   --only FAULT (and no other kind; may be repeated), --without FAULT
  */
 #include <inttypes.h>
@@ -18,6 +18,14 @@
 #include "commit.h"
 #include "sim/shrink.h"
 #include "sim/soak.h"
+
+/*
+ * A median world moves so many bytes through so many faults that meet some; the longest round trip, of a queue
+ * that holds 40 s.
+ */
+#define MEDIAN_BYTES   1000000u
+#define MEDIAN_FAULTS  5u
+#define RTT_LONGEST_NS (30 * NS_PER_S)
 
 struct arguments {
 	uint64_t first, count;
@@ -90,6 +98,17 @@ static void save_seeds(const char *name, const struct soak_summary *summary)
 	fclose(file);
 }
 
+/* Whether the worlds are as bad as they are meant to be: what that takes must not get lost unseen. */
+static bool is_rough(const struct soak_summary *summary)
+{
+	if (summary->median_bytes >= MEDIAN_BYTES && summary->median_counted >= MEDIAN_FAULTS &&
+	    summary->rtt_most_ns >= RTT_LONGEST_NS)
+		return true;
+	printf("the worlds are too quiet: a median one should move %u bytes through %u faults, and some path have a "
+	       "round trip of %lld s\n", MEDIAN_BYTES, MEDIAN_FAULTS, (long long)(RTT_LONGEST_NS / NS_PER_S));
+	return false;
+}
+
 static int run_soak(const struct arguments *a)
 {
 	static struct soak_summary summary;
@@ -100,10 +119,11 @@ static int run_soak(const struct arguments *a)
 		empty = coverage_print(&summary.coverage);
 	printf("%" PRIu64
 	       " worlds in %.1f s (%.0f a minute), %.1f MB; a median world moves %" PRIu64
-	       " bytes through %" PRIu64 " faults that met bytes in flight (of %" PRIu64 ")\n",
+	       " bytes through %" PRIu64 " faults that met bytes in flight (of %" PRIu64
+	       "); the longest round trip was %.1f s\n",
 	       summary.worlds, summary.seconds, (double)summary.worlds * 60 / summary.seconds,
 	       (double)summary.bytes / 1e6, summary.median_bytes, summary.median_counted,
-	       summary.median_fired);
+	       summary.median_fired, (double)summary.rtt_most_ns / 1e9);
 	if (a->save != NULL && summary.failure_count > 0)
 		save_seeds(a->save, &summary);
 	if (summary.failure_count > 0) {
@@ -117,7 +137,7 @@ static int run_soak(const struct arguments *a)
 	}
 	if (empty > 0)
 		printf("%u cells of the table are empty\n", empty);
-	return empty > 0;
+	return empty > 0 || (a->coverage && !is_rough(&summary));
 }
 
 static int run_twice(const struct arguments *a)

@@ -7,6 +7,7 @@
 #define DELIVER_BASE_NS    (20 * NS_PER_S)
 #define CLOSE_BASE_NS      (60 * NS_PER_S)
 #define IDLE_GRACE_NS      (5 * NS_PER_S)
+#define IDLE_HOLD_NS       (2 * NS_PER_S)
 /* A dialler that is let through so soon finds its answered HELLO: a listener keeps it 10 s. */
 #define CONFIRM_WITHIN_NS  (6 * NS_PER_S)
 
@@ -100,6 +101,8 @@ static void check_paths(struct world *w, struct host *host, struct host *peer)
 			world_must(w, false, "state: path %u of host %u goes from active to fresh",
 				   link->path.id, host->number);
 		link->state_seen = state;
+		if (host_carrier(w, link)->end[host->number].srtt_ns > w->rtt_most_ns)
+			w->rtt_most_ns = host_carrier(w, link)->end[host->number].srtt_ns;
 		other = peer->session != NULL ? host_link_of(peer, link->path.id) : NULL;
 		if (other != NULL)
 			world_must(w, link->path.health.proven_bytes <= other->taken_bytes,
@@ -279,6 +282,8 @@ static void begin_phase(struct world *w, enum world_phase phase, time_ns limit_n
 	w->phase_at = w->now;
 	w->phase_limit = limit_ns == TIME_NEVER ? TIME_NEVER : w->now + limit_ns;
 	w->idle_writes = UINT64_MAX;
+	for (unsigned i = 0; i < SIM_HOSTS; i++)
+		w->host[i].held_since = w->now;
 	world_say(w, "phase %d, at most %.3f s", (int)phase, (double)limit_ns / 1e9);
 	for (unsigned i = 0; i < SIM_HOSTS; i++) {
 		w->host[i].touched = true;
@@ -306,8 +311,31 @@ static uint64_t idle_writes_most(const struct world *w)
 	return most;
 }
 
+/* It waits for an answer by a path, or has begun a frame there. */
+static bool path_owes(const struct host *host)
+{
+	for (unsigned i = 0; i < PATHS_MAX; i++) {
+		const struct path *p = &host->links[i].path;
+
+		if (host->links[i].used && (health_outstanding(&p->health) > 0 || session_path_halved(p)))
+			return true;
+	}
+	return false;
+}
+
+/* An idle session holds no blocks, but for a while after it has seen to a probe, or while a path is silent. */
+static void check_holds_nothing(const struct world *w, struct host *host)
+{
+	if (w->now < w->phase_at + IDLE_GRACE_NS || host->session == NULL || host->blocks == 0 || path_owes(host))
+		host->held_since = w->now;
+	world_must(w, w->now - host->held_since <= IDLE_HOLD_NS, "memory: host %u is idle and holds %u blocks",
+		   host->number, host->blocks);
+}
+
 static void idle(struct world *w)
 {
+	for (unsigned i = 0; i < SIM_HOSTS; i++)
+		check_holds_nothing(w, &w->host[i]);
 	if (w->idle_writes == UINT64_MAX && w->now >= w->phase_at + IDLE_GRACE_NS)
 		w->idle_writes = writes_of(w);
 	if (w->now < w->phase_at + w->plan.idle_ns)

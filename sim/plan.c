@@ -57,6 +57,14 @@ static void draw_starts(struct plan *plan)
 			random_one_in(&r, 4) ? 0 : random_scale(&r, 4096, plan->host[i].receive_limit_bytes);
 }
 
+static void draw_silence(struct plan *plan)
+{
+	struct random r;
+
+	random_init(&r, plan->seed, 7);
+	plan->half_idle = random_one_in(&r, 2);
+}
+
 /*
  * Networks nearly as fast as memory, and programs that wait with much of that: largest frames in long rows. From
  * numbers of its own, as above.
@@ -217,8 +225,11 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 	}
 	for (unsigned i = 0; i < SIM_HOSTS; i++)
 		draw_host(&r, o, &plan->host[i]);
-	if (random_one_in(&r, 3))
-		plan->host[random_below(&r, SIM_HOSTS)].to_write = random_below(&r, 3000);
+	if (random_one_in(&r, 3)) {
+		struct plan_host *host = &plan->host[random_below(&r, SIM_HOSTS)];
+
+		host->to_write = random_below(&r, 3000);
+	}
 	plan->kind = random_one_in(&r, o->messages_one_in) ? SESSION_MESSAGES : SESSION_STREAM;
 	plan->message_most = random_scale(&r, 10, 200000);
 	plan->packet_bytes = random_one_in(&r, 4) ? 1448 : random_one_in(&r, 3) ? 16384 : 4344;
@@ -236,6 +247,7 @@ void plan_draw(struct plan *plan, const struct sim_options *o, uint64_t seed)
 	draw_fast(plan, o);
 	draw_lending(plan);
 	draw_starts(plan);
+	draw_silence(plan);
 	while (plan->fault_count < faults)
 		draw_fault(&r, o, plan, draw_kind(&r, o, plan->hard));
 }
@@ -261,9 +273,10 @@ void plan_print(const struct plan *plan)
 {
 	static const char *const modes[] = { "converge", "stripe", "duplicate", "backup" };
 
-	printf("seed %" PRIu64 ": %s%s%s%s, packets of %u, kernel buffers %u and %u\n", plan->seed,
+	printf("seed %" PRIu64 ": %s%s%s%s%s, packets of %u, kernel buffers %u and %u\n", plan->seed,
 	       plan->kind == SESSION_MESSAGES ? "messages" : "stream", plan->hard ? ", hard" : "",
-	       plan->early ? ", early" : "", plan->fast ? ", fast" : "", plan->packet_bytes, plan->send_kernel_bytes,
+	       plan->early ? ", early" : "", plan->fast ? ", fast" : "",
+	       plan->idle_ns == 0 ? "" : plan->half_idle ? ", idle half closed" : ", idle", plan->packet_bytes, plan->send_kernel_bytes,
 	       plan->receive_kernel_bytes);
 	for (unsigned i = 0; i < plan->networks; i++)
 		printf("  network %u: %" PRIu64

@@ -45,6 +45,7 @@ struct plan {
 	time_ns resume_timeout_ns, orphan_timeout_ns;
 	bool hard, early, fast;
 	time_ns idle_ns;
+	bool half_idle;                 /* one of the two ends its direction before that silence */
 	unsigned fault_count;
 	struct fault fault[FAULTS_MAX];
 };

@@ -108,6 +108,8 @@ static void finish(struct world *w, struct host *host)
 	if (w->phase == PHASE_FAULTS && w->plan.idle_ns == 0 && host->number == w->plan.seed % 2 &&
 	    w->plan.host[host->number].to_write <= w->plan.host[!host->number].to_write)
 		may = true;
+	if (w->phase == PHASE_DELIVER && w->plan.half_idle && host->number == w->plan.seed % 2)
+		may = true;
 	if (!may || session_send_finished(host->session) || program->written < program->to_write ||
 	    program->message_left > 0)
 		return;

@@ -122,6 +122,8 @@ static void take_result(struct soak_run *run, const struct world_result *result)
 	run->figures[summary->worlds].fired = result->fired;
 	summary->worlds++;
 	summary->bytes += result->bytes;
+	if (result->rtt_most_ns > summary->rtt_most_ns)
+		summary->rtt_most_ns = result->rtt_most_ns;
 	coverage_add(&summary->coverage, &result->coverage);
 	run->done++;
 	if (run->progress && summary->worlds % 1000 == 0) {

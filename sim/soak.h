@@ -16,6 +16,7 @@ struct soak_failure {
 struct soak_summary {
 	uint64_t worlds, bytes;
 	uint64_t median_bytes, median_counted, median_fired;
+	time_ns rtt_most_ns;
 	double seconds;
 	struct coverage coverage;
 	unsigned failure_count;

@@ -162,6 +162,7 @@ static void begin(struct world *w, const struct plan *plan, bool verbose)
 	w->phase = PHASE_FAULTS;
 	w->phase_limit = TIME_NEVER;
 	w->fired = w->counted = 0;
+	w->rtt_most_ns = 0;
 	memset(&w->coverage, 0, sizeof w->coverage);
 	world_wake(w, 0);
 	events_add(&w->events, w->now, EVENT_FAULT, 0);
@@ -218,6 +219,7 @@ void world_run(struct world *w, const struct plan *plan, bool verbose, struct wo
 		.steps = w->steps,
 		.bytes = w->host[0].program.read + w->host[1].program.read,
 		.virtual_ns = w->now - NS_PER_S,
+		.rtt_most_ns = w->rtt_most_ns,
 		.fired = w->fired,
 		.counted = w->counted,
 		.hard = plan->hard,

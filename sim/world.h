@@ -51,6 +51,7 @@ struct world {
 	uint64_t idle_writes;
 
 	unsigned fired, counted;                /* faults; those that met bytes in flight */
+	time_ns rtt_most_ns;                    /* as TCP measured it: no clock leaps there */
 	struct coverage coverage;
 	uint64_t digest;
 	bool verbose;
@@ -58,7 +59,7 @@ struct world {
 
 struct world_result {
 	uint64_t digest, bytes, steps;
-	time_ns virtual_ns;
+	time_ns virtual_ns, rtt_most_ns;
 	unsigned fired, counted;
 	bool hard;
 	struct coverage coverage;

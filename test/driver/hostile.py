@@ -286,8 +286,11 @@ def joins_of_another(victim):
     neighbour = victim.session(id=session.id[:8] + os.urandom(8))
     neighbour.open()
     refused = 0
-    for _ in range(80):
-        refused += neighbour.add().refused == BUSY
+    for _ in range(2000):
+        carrier = neighbour.add()
+        refused += carrier.refused == BUSY
+        if carrier.refused is not None:
+            carrier.close()
     stranger = victim.session(id=session.id)
     for _ in range(80):
         offer = stranger.join()

@@ -7,6 +7,7 @@
  *                                                                every Nth of the plans (1: all)
  *   fault --one SCENARIO SITE FIRST COUNT ERROR                  one of them, as it was told of
  *   fault --list [SCENARIO...]                                   the call sites
+ *   fault --reached [SCENARIO...]                                where they return to, in this program's image
  *   --tell                                                       also the runs in which an error was returned
  */
 #include <dirent.h>
@@ -395,6 +396,14 @@ static void plan_scenario(unsigned number)
 
 /* --- what can be asked for --- */
 
+/* One that needs what this process may not do makes none. */
+static bool makes_calls(unsigned number)
+{
+	struct fault_site *sites[FAULT_SITES_MOST];
+
+	return sorted(clean[number], sites) > 0;
+}
+
 static void list(unsigned number)
 {
 	struct fault_site *sites[FAULT_SITES_MOST];
@@ -406,6 +415,17 @@ static void list(unsigned number)
 		printf("%s %s %u calls, %u blocks stay\n", scenarios[number].name, text, sites[i]->calls,
 		       sites[i]->live);
 	}
+}
+
+/* For reach.sh, which knows the others. */
+static void list_places(unsigned number)
+{
+	struct fault_site *sites[FAULT_SITES_MOST];
+	unsigned count = sorted(clean[number], sites);
+
+	for (unsigned i = 0; i < count; i++)
+		if (fault_function_of(sites[i]->key) != FAULT_NONE)
+			printf("%llx\n", (unsigned long long)(sites[i]->key & ((UINT64_C(1) << 48) - 1)));
 }
 
 static int one(unsigned number, char **words)
@@ -484,9 +504,9 @@ int main(int argc, char **argv)
 		{ "stride", required_argument, NULL, 's' }, { "jobs", required_argument, NULL, 'j' },
 		{ "seconds", required_argument, NULL, 'w' }, { "one", no_argument, NULL, '1' },
 		{ "without", required_argument, NULL, 'x' }, { "list", no_argument, NULL, 'l' },
-		{ "tell", no_argument, NULL, 't' }, { NULL, 0, NULL, 0 },
+		{ "tell", no_argument, NULL, 't' }, { "reached", no_argument, NULL, 'r' }, { NULL, 0, NULL, 0 },
 	};
-	bool only_one = false, only_list = false;
+	bool only_one = false, only_list = false, only_places = false;
 	int c, status = 0;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -498,6 +518,7 @@ int main(int argc, char **argv)
 		case '1': only_one = true; break;
 		case 'l': only_list = true; break;
 		case 't': tell = true; break;
+		case 'r': only_places = true; break;
 		default: return 2;
 		}
 	}
@@ -511,14 +532,18 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; status == 0 && scenarios[i].name; i++) {
 		if (!clean[i])
 			continue;
+		if (!makes_calls(i))
+			fprintf(stderr, "%s cannot be had here\n", scenarios[i].name);
 		if (only_one)
 			status = one(i, argv + optind + 1);
 		else if (only_list)
 			list(i);
+		else if (only_places)
+			list_places(i);
 		else
 			plan_scenario(i);
 	}
-	if (status == 0 && !only_one && !only_list) {
+	if (status == 0 && !only_one && !only_list && !only_places) {
 		run_plans();
 		summary();
 	}

@@ -32,4 +32,8 @@ void run_pass(void);
 void run_exit(void);
 void run_control(void);
 
+/* scenarios_networks.c */
+void run_networks(void);
+void run_networks_early(void);
+
 #endif

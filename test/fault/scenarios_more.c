@@ -380,5 +380,7 @@ const struct scenario scenarios[] = {
 	{ "pass", run_pass },
 	{ "exit", run_exit },
 	{ "control", run_control },
+	{ "networks", run_networks },
+	{ "networks_early", run_networks_early },
 	{ NULL, NULL },
 };
