@@ -48,9 +48,12 @@ bool coalesce_holds(struct endpoint *ep, size_t bytes)
 		c->streak = 0;
 	else if (c->streak < STREAK_MIN && ++c->streak == STREAK_MIN)
 		endpoint_kick(ep);
-	/* Who spins, or waits for bytes meanwhile, is not to be woken again and again for this. */
+	/*
+	 * Who spins, or waits for bytes meanwhile, is not to be woken again and again for this. And the engine
+	 * writes only: what the peer says is read by a call.
+	 */
 	if (c->streak < STREAK_MIN || !c->on || ep->drive.polling || ep->spin_ns > 0 ||
-	    c->held_bytes + bytes > FRAME_PAYLOAD_MAX) {
+	    c->held_bytes + bytes > FRAME_PAYLOAD_MAX || drive_harvests(ep)) {
 		c->held_bytes = 0;
 		return false;
 	}

@@ -286,14 +286,21 @@ static void kick_if_needed(struct endpoint *ep)
  * A program that sends on and on looks for acknowledgements now and then, so that the bytes that it
  * copies from and to stay few, and in the processor's cache.
  */
-static void harvest(struct endpoint *ep, bool at_once)
+bool drive_harvests(const struct endpoint *ep)
+{
+	struct session_figures figures;
+
+	if (!ep->session || !ep->drive.driven || ep->drive.polling)
+		return false;
+	session_figures(ep->session, &figures);
+	return figures.written - figures.acknowledged >= HARVEST_BYTES && figures.written >= ep->drive.harvest_at;
+}
+
+static void harvest(struct endpoint *ep)
 {
 	struct session_figures figures;
 
 	session_figures(ep->session, &figures);
-	if (!at_once &&
-	    (figures.written - figures.acknowledged < HARVEST_BYTES || figures.written < ep->drive.harvest_at))
-		return;
 	ep->drive.harvest_at = figures.written + HARVEST_BYTES;
 	for (unsigned i = 0; i < PATHS_MAX; i++)
 		if (ep->links[i] && ep->links[i]->twin)
@@ -328,8 +335,8 @@ void drive_write(struct endpoint *ep)
 {
 	if (!ep->session)
 		return;
-	if (ep->drive.driven && !ep->drive.polling)
-		harvest(ep, false);
+	if (drive_harvests(ep))
+		harvest(ep);
 	struct written written = endpoint_write_links(ep, true, ep->drive.now);
 	/* If it is not driven the engine keeps the deadline, which may be sooner now. */
 	if (written.left || (written.some && !ep->drive.driven))
@@ -546,7 +553,7 @@ bool drive_glance(struct endpoint *ep)
 		return false;
 	if (deadline_now_and_then(ep, true) <= d->now)
 		keep_deadline(ep, d->now);
-	harvest(ep, true);
+	harvest(ep);
 	drive_write(ep);
 	return ep->session != NULL;
 }

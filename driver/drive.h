@@ -69,6 +69,8 @@ void drive_enter(struct endpoint *ep);
 void drive_leave(struct endpoint *ep);
 /* What the session wants written now, by this thread as far as there are twins. */
 void drive_write(struct endpoint *ep);
+/* Whether drive_write would also read: the engine does not while calls drive, and nobody else may for long. */
+bool drive_harvests(const struct endpoint *ep);
 /*
  * Until something may have changed, or that time. Lets go of ep->lock meanwhile. What comes next in order
  * of a stream may be put into `into` (NULL: nowhere); returns how many bytes were.

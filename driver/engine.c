@@ -11,6 +11,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -23,6 +24,7 @@
 #define SLOTS_FIRST     32u
 #define SLOTS_MAX       (1u << 20)
 #define STACK_BYTES     (512u * 1024u)
+#define TIMER_SLACK_NS  (50 * NS_PER_US)        /* what the kernel gives a thread */
 
 /*
  * What wakes the thread: a signal needs no descriptor at the program's end, which the program could
@@ -398,6 +400,13 @@ static int open_descriptors(struct engine *e)
 	return 0;
 }
 
+/* A thread begins with its maker's, which may have asked for deadlines that are much too late for these. */
+static void keep_time(void)
+{
+	if (prctl(PR_GET_TIMERSLACK) > TIMER_SLACK_NS)
+		(void)prctl(PR_SET_TIMERSLACK, (unsigned long)TIMER_SLACK_NS);
+}
+
 struct start {
 	struct engine *engine;
 	sem_t ready;
@@ -413,6 +422,7 @@ static void *engine_main(void *argument)
 	e->tid = (pid_t)syscall(SYS_gettid);
 	e->now = clock_now();
 	pthread_setname_np(e->thread, "hawser");
+	keep_time();
 	e->private_table = take_private_table();
 	start->error = open_descriptors(e);
 	if (start->error < 0) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,12 +105,44 @@ static void asked_while_asleep(void)
 	CHECK(ask(NULL) == NULL);
 }
 
+/* --- Its deadlines are not as late as those of the thread that made it --- */
+
+struct slack {
+	struct request request;
+	int ns;
+	sem_t done;
+};
+
+static void look_at_slack(struct engine *e, struct request *r)
+{
+	struct slack *s = container_of(r, struct slack, request);
+
+	(void)e;
+	s->ns = prctl(PR_GET_TIMERSLACK);
+	sem_post(&s->done);
+}
+
+static void keeps_time(void)
+{
+	struct slack s = { .request.run = look_at_slack };
+
+	CHECK_EQ(prctl(PR_GET_TIMERSLACK), NS_PER_S);
+	sem_init(&s.done, 0, 0);
+	engine_submit(engine, &s.request);
+	wait_for(&s.done);
+	sem_destroy(&s.done);
+	CHECK(s.ns >= 0 && s.ns <= 50 * NS_PER_US);
+}
+
 int main(void)
 {
 	int error = 0;
 
+	CHECK_EQ(prctl(PR_SET_TIMERSLACK, (unsigned long)NS_PER_S), 0);
 	engine = engine_get(&error);
 	CHECK(engine);
+	RUN(keeps_time);
+	CHECK_EQ(prctl(PR_SET_TIMERSLACK, 0), 0);
 	RUN(asked_while_awake);
 	RUN(asked_while_asleep);
 	RUN(asked_by_many);

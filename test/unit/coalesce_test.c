@@ -12,7 +12,7 @@
 
 static struct endpoint ep;
 static unsigned kicks, posts;
-static bool prompt, no_memory;
+static bool prompt, no_memory, harvests;
 
 void endpoint_kick(struct endpoint *e)
 {
@@ -47,6 +47,12 @@ bool engine_is_prompt(const struct engine *e)
 	return prompt;
 }
 
+bool drive_harvests(const struct endpoint *e)
+{
+	CHECK(e == &ep);
+	return harvests;
+}
+
 static void begin(void)
 {
 	memset(&ep, 0, sizeof ep);
@@ -54,7 +60,7 @@ static void begin(void)
 	coalesce_init(&ep.coalesce);
 	kicks = posts = 0;
 	prompt = true;
-	no_memory = false;
+	no_memory = harvests = false;
 	ep.drive.now = 1000 * NS_PER_S;
 }
 
@@ -210,6 +216,18 @@ static void nor_without_a_timer(void)
 	CHECK(!send_after(QUICK_NS, BYTES));
 }
 
+/* While calls drive the engine does not read: a sender who never had to write would never do so either. */
+static void what_is_to_be_read_is(void)
+{
+	begin();
+	stream();
+	CHECK(send_after(QUICK_NS, BYTES));
+	harvests = true;
+	CHECK(!send_after(QUICK_NS, BYTES));
+	harvests = false;
+	CHECK(send_after(QUICK_NS, BYTES));
+}
+
 static void a_busy_lock_is_waited_for(void)
 {
 	begin();
@@ -242,6 +260,7 @@ int main(void)
 	RUN(what_fills_a_frame_goes);
 	RUN(not_when_it_would_not_help);
 	RUN(nor_without_a_timer);
+	RUN(what_is_to_be_read_is);
 	RUN(a_busy_lock_is_waited_for);
 	RUN(the_end_stops_it);
 	return 0;
