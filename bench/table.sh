@@ -76,6 +76,10 @@ verdict()
 
 print_head()
 {
+	if [ -n "$markdown" ]; then
+		printf '| work | TCP | MPTCP | hawser | ratio (spread) | wanted | |\n|---|---|---|---|---|---|---|\n'
+		return
+	fi
 	[ -n "$json" ] || printf '\n%-18s %-52s %8s %8s %8s  %-34s %-9s %s\n' row work TCP MPTCP hawser \
 		'ratio or figure (spread)' target ''
 }
@@ -93,7 +97,10 @@ print_row()
 			  $compared, $target, $verdict, $congestion, $rounds}'
 		return
 	fi
-	printf '%-18s %-52s %8s %8s %8s  %-34s %-9s %s\n' "$1" "$2${3:+, $3}" "$(short_number "$4")" \
+	local shape='%-18s %-52s %8s %8s %8s  %-34s %-9s %s\n'
+	[ -z "$markdown" ] || shape='| %s: %s | %s | %s | %s | %s | %s | %s |\n'
+	# shellcheck disable=SC2059
+	printf "$shape" "$1" "$2${3:+, $3}" "$(short_number "$4")" \
 		"$(short_number "$5")" "$(short_number "$6")" \
 		"$(short_number "$7") ${9:+$9 }($(short_spread "$8"))" "${10}" "${11}"
 }
