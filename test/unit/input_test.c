@@ -639,6 +639,17 @@ static void copies_are_counted(void)
 	solo_free(solo);
 }
 
+/* What was read along with its header, and belongs to two blocks. */
+static void a_small_frame_across_two_blocks(void)
+{
+	struct solo *solo = solo_fresh(2 * BLOCK_BYTES);
+
+	CHECK_EQ(solo_data(solo, 0, 0, BLOCK_BYTES - 100, false), 0);
+	CHECK_EQ(solo_data(solo, 0, BLOCK_BYTES - 100, 300, false), 0);
+	solo_check_readable(solo, BLOCK_BYTES + 200);
+	solo_free(solo);
+}
+
 /* Data keeps a path from being probed: it is quiet from the last of it on. */
 static void data_is_a_sign_of_life(void)
 {
@@ -706,6 +717,7 @@ int main(int argc, char **argv)
 	RUN(ended_by_the_peer);
 	RUN(the_longest_wait_for_missing_bytes);
 	RUN(copies_are_counted);
+	RUN(a_small_frame_across_two_blocks);
 	RUN(data_is_a_sign_of_life);
 	RUN(the_round_trip_of_what_came);
 	RUN(hostile_frames);
