@@ -21,7 +21,10 @@
 #define SETTLE_NS   (50 * NS_PER_MS)
 #define READS_MAX   64u
 #define TOLD_MAX    32u
-/* Without the socket, or the memory to look: looks after this time, after twice as long each time, and no more seldom than the latter. */
+/*
+ * Without the socket, or the memory to look: looks after this time, after twice as long each time, and no more
+ * seldom than the latter.
+ */
 #define BLIND_NS      (1 * NS_PER_S)
 #define BLIND_MOST_NS (30 * NS_PER_S)
 
@@ -71,7 +74,10 @@ static void news(struct changes *c)
 		settled(&c->settle, now);
 }
 
-/* Also a failure is news, overflow (ENOBUFS) or another: something was missed. More than READS_MAX is read the next time. */
+/*
+ * Also a failure is news, overflow (ENOBUFS) or another: something was missed. More than READS_MAX is read the
+ * next time.
+ */
 static void ready(struct watch *w, uint32_t events)
 {
 	struct changes *c = container_of(w, struct changes, watch);

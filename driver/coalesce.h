@@ -7,8 +7,9 @@
  *     written    | | | | | | | |                   |               |    |          |
  *                ` each at once '   ` FLUSH_NS, or FRAME_PAYLOAD_MAX '      after a pause: at once
  *
- * Nothing waits longer than that and for the engine to wake, and what a call waits for, or the end, takes the rest along. (Nagle's idea, RFC
- * 896, with a clock in place of the peer's acknowledgement, which nobody may be there to see.)
+ * Nothing waits longer than that and for the engine to wake, and what a call waits for, or the end, takes the rest
+ * along. (Nagle's idea, RFC 896, with a clock in place of the peer's acknowledgement, which nobody may be there to
+ * see.)
  */
 #ifndef HAWSER_DRIVER_COALESCE_H
 #define HAWSER_DRIVER_COALESCE_H

@@ -90,7 +90,7 @@ static void peer_ack(struct attack *w, struct draw *d, unsigned i)
 	if (honest && draw_u8(d) & 1)
 		ack.cumulative += draw_u32(d) % (j->sent_top - ack.cumulative + 1);
 	at = ack.cumulative;
-	/* A window that shrinks, or lies before all that was read; as the credit has it, so that no input means another thing. */
+	/* A window that shrinks, or lies before all that was read; by the credit, so that no input means another thing. */
 	if (!honest)
 		ack.window_units = (uint32_t)ack.range_credit << ack.range_credit % 9;
 	/* Anywhere in what was sent, and many of them: a table full of segments. */

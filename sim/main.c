@@ -7,7 +7,8 @@
  *   sim --twice FIRST COUNT               each world in two processes: they must be the same
  *   sim --regressions FILE                the seeds of a file, a word behind each
  *
- *   --jobs N, --coverage (an empty cell fails, and worlds in which too little happens), --progress, --stop-early, --save FILE (failing seeds),
+ *   --jobs N, --coverage (an empty cell fails, and worlds in which too little happens), --progress,
+ *   --stop-early, --save FILE (failing seeds),
  *   --only FAULT (and no other kind; may be repeated), --without FAULT
  */
 #include <inttypes.h>

@@ -276,8 +276,8 @@ void plan_print(const struct plan *plan)
 	printf("seed %" PRIu64 ": %s%s%s%s%s, packets of %u, kernel buffers %u and %u\n", plan->seed,
 	       plan->kind == SESSION_MESSAGES ? "messages" : "stream", plan->hard ? ", hard" : "",
 	       plan->early ? ", early" : "", plan->fast ? ", fast" : "",
-	       plan->idle_ns == 0 ? "" : plan->half_idle ? ", idle half closed" : ", idle", plan->packet_bytes, plan->send_kernel_bytes,
-	       plan->receive_kernel_bytes);
+	       plan->idle_ns == 0 ? "" : plan->half_idle ? ", idle half closed" : ", idle", plan->packet_bytes,
+	       plan->send_kernel_bytes, plan->receive_kernel_bytes);
 	for (unsigned i = 0; i < plan->networks; i++)
 		printf("  network %u: %" PRIu64
 		       " B/s, %.3f ms, jitter %.3f ms, loss %u ppm, queue %" PRIu64 "%s\n",
